@@ -1,0 +1,1 @@
+"""The exercises of the course: their checks, and the command that runs them on your copy."""

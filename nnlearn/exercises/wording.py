@@ -1,0 +1,57 @@
+"""How the checks put into words what a learner wrote, called and raised."""
+
+import inspect
+import linecache
+import reprlib
+import traceback
+
+import numpy as np
+
+
+def kind(value) -> str:
+    """Say what `value` is, as the end of a sentence "… ; it is …"."""
+    if value is None:
+        return "None"
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}, dtype {value.dtype}"
+    if callable(value):
+        name = getattr(value, "__name__", "?")
+        return f"the function `{name}` itself (is a call, with brackets, missing?)"
+    return f"of type {type(value).__name__}: {reprlib.repr(value)}"
+
+
+def call(name: str, args, kwargs) -> str:
+    """Write a call so that a learner can type it again, as far as its arguments are small."""
+    parts = [_short(value) for value in args] + [f"{k}={_short(v)}" for k, v in kwargs.items()]
+    return f"{name}({', '.join(parts)})"
+
+
+def _short(value) -> str:
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
+    if isinstance(value, np.ndarray | np.generic):
+        if value.size > 6:
+            return f"<array {value.shape}>"
+        return np.array2string(value, precision=4, separator=", ").replace("\n", "")
+    return reprlib.repr(value)
+
+
+def error(raised: BaseException, function) -> str:
+    """Say what the learner's function raised, with the line of its cell where it happened."""
+    text = f"Your answer stopped with {type(raised).__name__}"
+    text += f": {raised}" if str(raised) else "."
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    frames = traceback.extract_tb(raised.__traceback__)
+    own = [frame for frame in frames if code and frame.filename == code.co_filename]
+    if own:
+        line = linecache.getline(own[-1].filename, own[-1].lineno).strip()
+        text += f"\nIt happened in line {own[-1].lineno} of the cell" + (
+            f": {line}" if line else ""
+        )
+    return text
+
+
+def sentence(text: str) -> str:
+    """End a text with a full stop where it has no end yet."""
+    text = text.strip()
+    return text if text.endswith((".", "?", "!")) else text + "."
