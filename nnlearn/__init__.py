@@ -1,0 +1,87 @@
+"""nnlearn: the companion package of the course *Neural Networks, Equation by Equation*.
+
+Every operation is a plain function of arrays that knows its derivation: `nn.vjp` gives the value
+and the backward pass that the book derives. It runs on NumPy and on CuPy alike.
+
+    import nnlearn as nn
+"""
+
+from nnlearn import data, initializers
+from nnlearn.activations import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from nnlearn.backend import array_namespace, asarray, backend_name, to_numpy, use_backend
+from nnlearn.checking import GradientError, check_gradients
+from nnlearn.dense import dense
+from nnlearn.derivative import differentiable, vjp
+from nnlearn.layers import (
+    BatchNorm,
+    Dense,
+    Dropout,
+    Flatten,
+    LayerNorm,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Tanh,
+    flatten,
+)
+from nnlearn.losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
+from nnlearn.models import Layer, Sequential
+from nnlearn.normalization import batch_norm, layer_norm, standardize
+from nnlearn.optimizers import SGD, Adam
+from nnlearn.parameters import Parameters
+from nnlearn.regularization import clip_gradient_norm, dropout
+from nnlearn.runs import History
+from nnlearn.sources import source
+from nnlearn.training import accuracy, fit, predict
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "BatchNorm",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GradientError",
+    "History",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Parameters",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "accuracy",
+    "array_namespace",
+    "asarray",
+    "backend_name",
+    "batch_norm",
+    "check_gradients",
+    "clip_gradient_norm",
+    "data",
+    "dense",
+    "differentiable",
+    "dropout",
+    "fit",
+    "flatten",
+    "initializers",
+    "layer_norm",
+    "leaky_relu",
+    "log_softmax",
+    "mean_squared_error",
+    "predict",
+    "relu",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "softmax",
+    "softmax_cross_entropy",
+    "softplus",
+    "source",
+    "standardize",
+    "tanh",
+    "to_numpy",
+    "use_backend",
+    "vjp",
+]

@@ -1,0 +1,167 @@
+"""Which library holds the arrays: NumPy on the CPU, CuPy on the GPU.
+
+Operations never ask which backend is current: they follow the arrays that they are given
+(`array_namespace`). The current backend only decides where *new* arrays are made: data that is
+loaded, parameters that are initialized. It is set by `use_backend` or, before Python starts, by
+the environment variable ``NNLEARN_BACKEND``.
+
+What NumPy or CuPy does much better than the array API standard has one named helper here, with
+the figure that justifies it.
+"""
+
+import functools
+import importlib
+import os
+
+import array_api_compat
+import numpy as np
+
+_NAMESPACES = {
+    "numpy": "array_api_compat.numpy",
+    "cupy": "array_api_compat.cupy",
+    "array_api_strict": "array_api_strict",  # for tests: refuses what the standard does not promise
+}
+_current = None  # (name, namespace, device), set at the first use
+
+
+def use_backend(name, device=None):
+    """Make new arrays with another library from now on.
+
+    Parameters
+    ----------
+    name : {"numpy", "cupy"}
+        The library. "array_api_strict" is there for tests.
+    device : optional
+        A device of that library, by default its default device.
+
+    Raises
+    ------
+    ValueError
+        If the name is not known.
+    RuntimeError
+        If the library is not installed or finds no device.
+    """
+    global _current
+    if name not in _NAMESPACES:
+        known = ", ".join(repr(n) for n in _NAMESPACES)
+        raise ValueError(f"use_backend: name is {name!r}, expected one of {known}")
+    try:
+        xp = importlib.import_module(_NAMESPACES[name])
+        xp.zeros(1, device=device)
+    except Exception as error:
+        raise RuntimeError(
+            f"use_backend: {name!r} cannot be used here ({type(error).__name__}: {error}). "
+            + ("Install it with: pip install 'nnlearn[cuda12]'." if name == "cupy" else "")
+        ) from error
+    _current = (name, xp, device)
+
+
+def _backend():
+    if _current is None:
+        use_backend(os.environ.get("NNLEARN_BACKEND", "numpy"))
+    return _current
+
+
+def backend_name():
+    """Return the name of the current backend, such as ``"numpy"``."""
+    return _backend()[0]
+
+
+def array_namespace(*arrays):
+    """Return the namespace, by custom called ``xp``, of the library that holds these arrays.
+
+    Parameters
+    ----------
+    *arrays : array or None
+        Arrays of one library; None is passed over.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, or if two libraries are mixed.
+    """
+    return array_api_compat.array_namespace(*(a for a in arrays if a is not None))
+
+
+def asarray(a, dtype=None):
+    """Put an array, a number or a list on the current backend.
+
+    Parameters
+    ----------
+    a : array, number or nested list
+        An array keeps its dtype; Python floats become float32, the course's default.
+    dtype : str, optional
+        Such as ``"float64"``.
+
+    Returns
+    -------
+    array
+        Of the current backend, on its device.
+    """
+    _, xp, device = _backend()
+    if not array_api_compat.is_array_api_obj(a):
+        a = np.asarray(a)
+        if dtype is None and a.dtype == np.float64:
+            dtype = "float32"
+    elif array_api_compat.array_namespace(a) is not xp:
+        a = to_numpy(a)
+    if isinstance(dtype, str):
+        dtype = getattr(xp, dtype)
+    return xp.asarray(a, dtype=dtype, device=device)
+
+
+def to_numpy(a):
+    """Bring an array back to the host, as a NumPy array.
+
+    A NumPy array is returned as it is, without a copy.
+    """
+    if isinstance(a, np.ndarray | np.generic) or not array_api_compat.is_array_api_obj(a):
+        return np.asarray(a)
+    return np.asarray(array_api_compat.to_device(a, "cpu") if _is_cupy(a) else _to_host(a))
+
+
+def _is_cupy(a):
+    return array_api_compat.is_cupy_array(a)
+
+
+def _to_host(a):
+    xp = array_api_compat.array_namespace(a)
+    host = xp.__array_namespace_info__().default_device()
+    return array_api_compat.to_device(a, host)
+
+
+def on_host(a):
+    """Whether looking at the values of `a` costs no wait for a device."""
+    return isinstance(a, np.ndarray)
+
+
+@functools.cache
+def is_floating(dtype):
+    """Whether a dtype of any library is a real floating-point one."""
+    return str(dtype).rpartition(".")[2].startswith(("float", "bfloat"))
+
+
+@functools.cache
+def is_integer(dtype):
+    """Whether a dtype of any library is a signed or unsigned integer."""
+    return str(dtype).rpartition(".")[2].startswith(("int", "uint"))
+
+
+def uniform(generator, like):
+    """Draw numbers, uniform in [0, 1), of the shape, dtype and device of `like`.
+
+    The generator is NumPy's, on the host, so that its state is one thing to save. On a GPU it
+    only draws the seed of a generator there: the numbers themselves never cross the bus.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+    like : array, any shape, floating-point
+    """
+    xp = array_namespace(like)
+    if _is_cupy(like):
+        device_generator = xp.random.default_rng(int(generator.integers(2**63)))
+        return device_generator.random(like.shape, dtype=like.dtype)
+    dtype = np.float64 if str(like.dtype).endswith("float64") else np.float32
+    numbers = generator.random(like.shape, dtype=dtype)
+    return xp.asarray(numbers, device=array_api_compat.device(like))

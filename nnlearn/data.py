@@ -1,0 +1,129 @@
+"""Real data, small enough to ship: nothing is fetched when a notebook runs.
+
+Every function gives arrays on the current backend.
+"""
+
+from importlib import resources
+
+import numpy as np
+
+from nnlearn.backend import array_namespace, asarray
+
+_MNIST_TRAINING = 8_000
+
+
+def load_mnist():
+    """Load 10,000 handwritten digits, in a fixed split of 8,000 and 2,000.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test)
+        x: array of float32, shape (N, 28, 28), brightness in [0, 1]; y: array of int64, shape
+        (N,), the digits 0 to 9.
+
+    Notes
+    -----
+    A sample of MNIST :cite:`lecun1998`, shuffled once, CC BY-SA 3.0; the licence is beside the file.
+    """
+    with (
+        resources.files("nnlearn").joinpath("datasets/mnist-10k.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
+        x = arrays["images"].astype(np.float32) / np.float32(255)
+        y = arrays["labels"].astype(np.int64)
+    training, test = slice(None, _MNIST_TRAINING), slice(_MNIST_TRAINING, None)
+    return (asarray(x[training]), asarray(y[training])), (asarray(x[test]), asarray(y[test]))
+
+
+def load_breast_cancer():
+    """Load 569 tumours, each with 30 measurements of its cells' nuclei.
+
+    Returns
+    -------
+    x : array of float64, shape (569, 30)
+        The measurements in their own units, not standardized.
+    y : array of int64, shape (569,)
+        1 for malignant, 0 for benign. (scikit-learn has them the other way round; here the
+        positive class is the disease.)
+    feature_names : list of str
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn, whose wheel holds the data, is not installed.
+
+    Notes
+    -----
+    Wisconsin diagnostic breast cancer data :cite:`street1993`, CC BY 4.0.
+    """
+    try:
+        from sklearn import datasets
+    except ImportError as error:
+        raise ImportError(
+            "load_breast_cancer: the data is in scikit-learn; pip install scikit-learn"
+        ) from error
+    bunch = datasets.load_breast_cancer()
+    y = (1 - bunch.target).astype(np.int64)
+    return asarray(bunch.data), asarray(y), [str(name) for name in bunch.feature_names]
+
+
+def standardize_columns(x, *others):
+    """Give every column of `x` mean 0 and standard deviation 1, and move the others likewise.
+
+    The mean and the deviation are those of `x` alone, so that nothing leaks from a test set.
+    A constant column becomes 0.
+
+    Parameters
+    ----------
+    x : array, shape (N, D), floating-point
+        The training inputs.
+    *others : array, shape (_, D)
+
+    Returns
+    -------
+    tuple of array
+        x and the others, standardized; x alone if there are no others.
+    """
+    xp = array_namespace(x, *others)
+    mean = xp.mean(x, axis=0)
+    deviation = xp.std(x, axis=0)
+    scale = xp.where(deviation > 0, deviation, xp.ones_like(deviation))
+    scaled = tuple((a - mean) / scale for a in (x, *others))
+    return scaled if others else scaled[0]
+
+
+def batches(arrays, size, generator=None):
+    """Go once through some arrays of equal length, in batches.
+
+    Parameters
+    ----------
+    arrays : sequence of array, each of shape (N, ...)
+    size : int
+        Of a batch; the last one may be smaller.
+    generator : numpy.random.Generator, optional
+        Shuffles the examples; without it they come in order.
+
+    Yields
+    ------
+    tuple of array
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, or the size is not positive.
+    """
+    lengths = [a.shape[0] for a in arrays]
+    if len(set(lengths)) != 1:
+        raise ValueError(f"batches: arrays have lengths {lengths}, expected equal ones")
+    if size < 1:
+        raise ValueError(f"batches: size is {size}, expected at least 1")
+    xp = array_namespace(*arrays)
+    order = None
+    if generator is not None:
+        order = xp.asarray(generator.permutation(lengths[0]), device=arrays[0].device)
+    for start in range(0, lengths[0], size):
+        part = slice(start, start + size)
+        if order is None:
+            yield tuple(a[part] for a in arrays)
+        else:
+            yield tuple(xp.take(a, order[part], axis=0) for a in arrays)

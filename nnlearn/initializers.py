@@ -1,0 +1,68 @@
+"""Initial values, drawn on the host so that every backend starts from the same bits.
+
+An initializer is a function ``(generator, shape, fan_in, fan_out)`` that gives a NumPy array.
+"""
+
+import math
+
+import numpy as np
+
+
+def he(generator, shape, fan_in, fan_out):
+    """Draw normal values of variance 2 / fan_in: keeps the forward variance under ReLU.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+    shape : tuple of int
+    fan_in, fan_out : int
+        How many inputs one output sees, and how many outputs one input reaches.
+
+    Returns
+    -------
+    ndarray of float64
+
+    Notes
+    -----
+    Source: eq-he.
+    """
+    return generator.normal(0.0, math.sqrt(2.0 / max(fan_in, 1)), shape)
+
+
+def glorot(generator, shape, fan_in, fan_out):
+    """Draw uniform values of variance 2 / (fan_in + fan_out): the compromise of both passes.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+    shape : tuple of int
+    fan_in, fan_out : int
+
+    Returns
+    -------
+    ndarray of float64
+
+    Notes
+    -----
+    Uniform on [-a, a] has variance a² / 3, so a² = 6 / (fan_in + fan_out). Source: eq-glorot.
+    """
+    limit = math.sqrt(6.0 / max(fan_in + fan_out, 1))
+    return generator.uniform(-limit, limit, shape)
+
+
+def normal(std):
+    """Return an initializer that draws normal values of a given standard deviation."""
+
+    def initializer(generator, shape, fan_in=None, fan_out=None):
+        return generator.normal(0.0, std, shape)
+
+    return initializer
+
+
+def fill(value):
+    """Return an initializer that gives the same value everywhere."""
+
+    def initializer(generator, shape, fan_in=None, fan_out=None):
+        return np.full(shape, float(value))
+
+    return initializer

@@ -1,0 +1,83 @@
+"""Shapes that do not fit raise at once, and say which argument, its shape, and the shape expected.
+
+An operation declares its shapes in one line, ``"x (..., D), W (M, D), b (M) -> z (..., M)"``.
+Equal letters must be equal sizes; ``...`` stands for any number of leading dimensions, the same
+ones wherever it appears; ``int`` before the brackets asks for integers, otherwise arguments are
+floating-point. `None` is passed over, so that an argument may be optional.
+"""
+
+import math
+import re
+
+from nnlearn.backend import array_namespace, is_floating, is_integer
+
+_ARGUMENT = re.compile(r"(\w+)( int)? \(([^)]*)\)")
+
+
+def as_rows(x):
+    """Flatten all dimensions of an array but the last: (..., D) becomes (N, D)."""
+    if x.ndim == 2:
+        return x
+    return array_namespace(x).reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+class Signature:
+    """The shapes that an operation takes, parsed from their one-line form.
+
+    Parameters
+    ----------
+    operation : str
+        Its name, for the messages.
+    text : str
+        As in the module's description.
+    """
+
+    def __init__(self, operation, text):
+        self.operation = operation
+        arguments = text.partition("->")[0]
+        self.arguments = [
+            (name, kind == " int", tuple(d.strip() for d in dims.split(",") if d.strip()))
+            for name, kind, dims in _ARGUMENT.findall(arguments)
+        ]
+
+    def check(self, args):
+        """Raise TypeError or ValueError if the leading arguments do not fit."""
+        sizes: dict = {}
+        for (name, integer, dims), array in zip(self.arguments, args, strict=False):
+            if array is not None:
+                self._check_type(name, integer, array)
+                self._check_shape(name, dims, array.shape, sizes)
+
+    def _check_type(self, name, integer, array):
+        kind = "an integer" if integer else "a floating-point"
+        if not hasattr(array, "dtype") or not hasattr(array, "shape"):
+            raise TypeError(
+                f"{self.operation}: {name} is a {type(array).__name__}, expected {kind} array; "
+                "nn.asarray makes one"
+            )
+        if not (is_integer if integer else is_floating)(array.dtype):
+            raise TypeError(
+                f"{self.operation}: {name} has dtype {array.dtype}, expected {kind} array"
+            )
+
+    def _check_shape(self, name, dims, shape, sizes):
+        rest = shape
+        fits = len(shape) == len(dims)
+        if dims and dims[0] == "...":
+            count = len(shape) - (len(dims) - 1)
+            fits = count >= 0 and sizes.setdefault("...", shape[:count]) == shape[:count]
+            dims, rest = dims[1:], shape[max(count, 0) :]
+        if fits and all(
+            size == (int(d) if d.isdigit() else sizes.setdefault(d, size))
+            for d, size in zip(dims, rest, strict=True)
+        ):
+            return
+        raise ValueError(
+            f"{self.operation}: {name} has shape {shape}, {self._expected(name, sizes)}"
+        )
+
+    def _expected(self, name, sizes):
+        dims = next(dims for n, _, dims in self.arguments if n == name)
+        text = f"expected ({', '.join(dims)}{',' if len(dims) == 1 else ''})"
+        known = [f"{d} = {sizes[d]}" for d in dims if d in sizes]
+        return text + (f" with {', '.join(known)}" if known else "")
