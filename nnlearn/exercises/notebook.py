@@ -1,0 +1,168 @@
+"""Exercise notebooks: finding them, taking them apart, putting a reader's answers in."""
+
+import copy
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HEADING = re.compile(r"^#+ +Exercise (\d+\.\d+)\b:?\s*(.*)$", re.MULTILINE)
+STATEMENT = re.compile(r"statement-(\d+)-(\d+)")
+
+
+class NotebookProblem(Exception):
+    """A notebook cannot be used; the text tells the reader what to do."""
+
+
+@dataclass
+class Exercise:
+    """One exercise of a pristine notebook: its cells and what they hold."""
+
+    number: str
+    title: str
+    cells: list[dict] = field(repr=False)
+
+    def cell(self, part: str) -> dict:
+        """Return its cell of this part: statement, answer, check, hint or solution."""
+        wanted = f"{part}-{self.number.replace('.', '-')}"
+        return next(cell for cell in self.cells if cell.get("id") == wanted)
+
+    def folded(self, part: str) -> str:
+        """Return the text of its folded hint or solution, without the folding."""
+        text = source(self.cell(part))
+        text = re.sub(r"<summary>.*?</summary>", "", text, flags=re.DOTALL)
+        return re.sub(r"</?details>", "", text).strip()
+
+
+@dataclass
+class Pristine:
+    """An exercise notebook as the course gives it: never a reader's copy."""
+
+    path: Path
+    raw: dict = field(repr=False)
+    setup: list[dict] = field(repr=False)
+    exercises: dict[str, Exercise]
+
+    def with_answers(self, answers: dict[str, str], only=None) -> dict:
+        """Return a new notebook with these answers in it; `only` one exercise and the setup."""
+        notebook = copy.deepcopy(self.raw)
+        if only is not None:
+            notebook["cells"] = copy.deepcopy(self.setup + self.exercises[only].cells)
+        for cell in notebook["cells"]:
+            number = cell.get("id", "").removeprefix("answer-").replace("-", ".")
+            if number in answers:
+                cell["source"] = answers[number]
+                # What an answer prints is the reader's own affair: strict nbval looks elsewhere.
+                cell["metadata"]["tags"] = ["answer", "nbval-ignore-output"]
+        return notebook
+
+
+def source(cell: dict) -> str:
+    """Return a cell's text: the file holds a string or a list of lines."""
+    text = cell.get("source", "")
+    return text if isinstance(text, str) else "".join(text)
+
+
+def tags(cell: dict) -> list:
+    """Return a cell's tags."""
+    return cell.get("metadata", {}).get("tags", [])
+
+
+def course_folder() -> Path:
+    """Return the folder of the pristine notebooks: in the installed package or in the checkout."""
+    here = Path(__file__).resolve()
+    installed = here.parent / "notebooks"
+    return installed if installed.is_dir() else here.parents[2] / "book" / "exercises"
+
+
+def find(name: str, folder: Path) -> Path:
+    """Return the pristine notebook that a reader means by "5", "05", "cnn" or "05-cnn"."""
+    known = sorted(folder.glob("[0-9]*-*.ipynb"))
+    wanted = Path(name).name.lower().removesuffix(".ipynb")
+    for path in known:
+        number, _, subject = path.stem.partition("-")
+        if wanted in (path.stem, subject) or (wanted.isdigit() and int(wanted) == int(number)):
+            return path
+    listed = "\n".join(f"  {path.stem}" for path in known) or "  (none)"
+    raise NotebookProblem(f"There are no exercises called {name!r}. There are:\n{listed}")
+
+
+def read_raw(path: Path) -> dict:
+    """Read a notebook file, or say in plain words why it is none."""
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise NotebookProblem(f"There is no file {path}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotebookProblem(f"{path} cannot be read: {error}.") from None
+    except json.JSONDecodeError as error:
+        raise NotebookProblem(
+            f"{path} is not a whole notebook: line {error.lineno} cannot be understood. Perhaps it "
+            "was saved only in part. Open it in JupyterLab and save it again; if it does not open, "
+            "rename it and start afresh."
+        ) from None
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):
+        raise NotebookProblem(f"{path} is not a Jupyter notebook (of format 4).")
+    return notebook
+
+
+def _is_cell(cell) -> bool:
+    return (
+        isinstance(cell, dict)
+        and isinstance(cell.get("cell_type"), str)
+        and isinstance(cell.get("source"), str | list)
+        and all(isinstance(line, str) for line in cell["source"])
+        and isinstance(cell.get("metadata", {}), dict)
+        and isinstance(tags(cell), list)
+    )
+
+
+def read_pristine(path: Path) -> Pristine:
+    """Read a notebook of the course and take it apart into its exercises."""
+    raw = read_raw(path)
+    setup: list[dict] = []
+    exercises: dict[str, Exercise] = {}
+    current = setup
+    for cell in raw["cells"]:
+        match = STATEMENT.fullmatch(cell.get("id", ""))
+        if match:
+            heading = HEADING.search(source(cell))
+            number = ".".join(match.groups())
+            exercise = Exercise(number, heading[2].strip() if heading else "", [])
+            exercises[number] = exercise
+            current = exercise.cells
+        current.append(cell)
+    return Pristine(path, raw, setup, exercises)
+
+
+def stripped(notebook: dict) -> dict:
+    """Return the notebook without outputs and execution counts."""
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            cell.update(outputs=[], execution_count=None)
+    return notebook
+
+
+def text_of(notebook: dict) -> str:
+    """Return the notebook as its file's text, in the form that Jupyter writes."""
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def write_atomically(path: Path, text: str):
+    """Write a file so that nobody ever sees half of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        if path.exists():
+            os.chmod(name, path.stat().st_mode)
+        else:
+            os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,104 @@
+"""What the command prints: one exercise after the other, as soon as each is judged."""
+
+import os
+import re
+import shutil
+import sys
+import textwrap
+
+from nnlearn.exercises.notebook import Pristine
+from nnlearn.exercises.run import Result
+
+WORDS = {"right": "right", "wrong": "not right yet", "unanswered": "not answered yet"}
+COLOURS = {"right": "32", "wrong": "31", "unanswered": "33"}
+
+
+class Report:
+    """Prints results in the order of the exercises, with a running line in a terminal."""
+
+    def __init__(self, pristine: Pristine, wanted: list[str]):
+        self.pristine, self.wanted = pristine, wanted
+        self.results: dict[str, Result] = {}
+        self.shown = 0
+        self.live = sys.stdout.isatty()
+        self.colour = self.live and "NO_COLOR" not in os.environ
+        self.width = min(100, shutil.get_terminal_size().columns)
+
+    def __enter__(self):
+        print(f"Exercises {self.pristine.path.stem}")
+        print()
+        return self
+
+    def start(self, number: str):
+        """Show, in a terminal, which exercise is running."""
+        if self.live:
+            done = len(self.results)
+            text = f"  running {number} ({done + 1} of {len(self.wanted)}) …"
+            print(f"\r\x1b[K{text[: self.width - 1]}", end="", flush=True)
+
+    def result(self, result: Result):
+        """Take a result, and print those whose turn it is."""
+        self.results[result.number] = result
+        while self.shown < len(self.wanted) and self.wanted[self.shown] in self.results:
+            if self.live:
+                print("\r\x1b[K", end="")
+            self._print(self.results[self.wanted[self.shown]])
+            self.shown += 1
+
+    def _print(self, result: Result):
+        exercise = self.pristine.exercises[result.number]
+        words = WORDS[result.state]
+        if self.colour:
+            words = f"\x1b[{COLOURS[result.state]}m{words}\x1b[0m"
+        print(f"  {result.number}  {exercise.title:<44} {words}", flush=True)
+        if result.state == "wrong":
+            for line in _without_first(result.message).splitlines():
+                print(textwrap.fill(line, self.width, **_indents("")))
+            hint = f"Hint: {_plain(exercise.folded('hint'))}"
+            print(textwrap.fill(hint, self.width, **_indents("")))
+            print()
+
+    def __exit__(self, kind, *_):
+        if self.live:
+            print("\r\x1b[K", end="")
+        if kind is None:
+            right = sum(result.state == "right" for result in self.results.values())
+            print()
+            print(f"{right} of {len(self.wanted)} right.")
+
+    @property
+    def all_right(self) -> bool:
+        """Whether every exercise that was asked for is right."""
+        return all(
+            number in self.results and self.results[number].state == "right"
+            for number in self.wanted
+        )
+
+
+def status_line(chapter: str, states: list[str]) -> str:
+    """Return one chapter's line of `status`."""
+    parts = [f"{states.count('right')} of {len(states)} right"]
+    for state, words in (
+        ("wrong", "not right yet"),
+        ("unanswered", "not answered"),
+        ("new", "changed since the last check"),
+    ):
+        if count := states.count(state):
+            parts.append(f"{count} {words}")
+    return f"{chapter:<22}{', '.join(parts)}"
+
+
+def _indents(mark: str) -> dict:
+    return {"initial_indent": f"       {mark}", "subsequent_indent": "       "}
+
+
+def _without_first(message: str) -> str:
+    """Leave out the line that the report itself already says."""
+    first, _, rest = message.partition("\n")
+    return rest if rest and first.startswith("Exercise ") else message
+
+
+def _plain(text: str) -> str:
+    """Return a hint's Markdown as one paragraph for a terminal."""
+    text = re.sub(r"\{(?:eq|doc|ref)\}`([^`]*)`", r"\1", text)
+    return " ".join(text.split())
