@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from nnlearn.backend import array_namespace
+from nnlearn.backend import array_namespace, blocks
 
 
 class Optimizer(ABC):
@@ -43,14 +43,15 @@ class Optimizer(ABC):
             if name not in self.memory:
                 self.memory[name] = xp.zeros_like(theta)
         self.steps += 1
-        self.update(xp, theta, g)
+        for part in blocks(theta):
+            self.update(xp, theta[part], g[part], *(self.memory[n][part] for n in self.remembers))
 
-    #: names of the vectors that the rule remembers
+    #: names of the vectors that the rule remembers, in the order in which `update` takes them
     remembers: tuple[str, ...] = ()
 
     @abstractmethod
-    def update(self, xp, theta, g):
-        """Move `theta` in place; `g` is not changed."""
+    def update(self, xp, theta, g, *memory):
+        """Move `theta` and the memory in place; `g` is not changed."""
 
 
 class SGD(Optimizer):
@@ -81,11 +82,10 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov is True, expected a momentum greater than 0 with it")
         self.remembers = ("velocity",) if momentum else ()
 
-    def update(self, xp, theta, g):
+    def update(self, xp, theta, g, v=None):
         if self.weight_decay:
             g = g + self.weight_decay * theta  # eq-weight-decay
-        if self.momentum:
-            v = self.memory["velocity"]
+        if v is not None:
             v *= self.momentum
             v += g  # eq-momentum
             g = g + self.momentum * v if self.nesterov else v  # eq-nesterov
@@ -119,15 +119,12 @@ class Adam(Optimizer):
         self.betas = tuple(_in_range(self, f"betas[{i}]", b, 0, 1) for i, b in enumerate(betas))
         self.eps = eps
 
-    def update(self, xp, theta, g):
-        m, s = self.memory["mean"], self.memory["square"]
+    def update(self, xp, theta, g, m, s):
         beta1, beta2 = self.betas
         if self.weight_decay:
             theta *= 1 - self.learning_rate * self.weight_decay
-        m *= beta1
-        m += (1 - beta1) * g  # eq-adam-moments
-        s *= beta2
-        s += (1 - beta2) * g * g
+        m += (1 - beta1) * (g - m)  # eq-adam-moments
+        s += (1 - beta2) * (g * g - s)
         m_hat = m / (1 - beta1**self.steps)  # eq-adam-bias-correction
         s_hat = s / (1 - beta2**self.steps)
         theta -= self.learning_rate * m_hat / (xp.sqrt(s_hat) + self.eps)  # eq-adam-step
