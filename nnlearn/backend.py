@@ -146,6 +146,27 @@ def blocks(vector, size=131_072):
     return [slice(i, i + size) for i in range(0, vector.shape[0], size)]
 
 
+class product:
+    """A matrix product that waits until it is wanted: called, it gives ``a @ b``.
+
+    `into` writes it where it belongs. For the gradient of a large weight matrix that saves a
+    fresh array and a copy: 0.6 ms instead of 2 for 512 x 784, most of it page faults.
+    """
+
+    def __init__(self, a, b):
+        self.a, self.b = a, b
+
+    def __call__(self):
+        return self.a @ self.b
+
+    def into(self, out):
+        """Write the product into an array of its shape."""
+        if on_host(out) or _is_cupy(out):
+            array_namespace(out).matmul(self.a, self.b, out=out)
+        else:  # the standard knows no `out`
+            out[...] = self.a @ self.b
+
+
 @functools.cache
 def is_floating(dtype):
     """Whether a dtype of any library is a real floating-point one."""

@@ -23,7 +23,7 @@ def load_mnist():
 
     Notes
     -----
-    A sample of MNIST :cite:`lecun1998`, shuffled once, CC BY-SA 3.0; the licence is beside the file.
+    A sample of MNIST :cite:`lecun1998`, shuffled once. CC BY-SA 3.0: see the file beside it.
     """
     with (
         resources.files("nnlearn").joinpath("datasets/mnist-10k.npz").open("rb") as file,

@@ -1,6 +1,6 @@
 """The dense layer's operation: every output sees every input."""
 
-from nnlearn.backend import array_namespace
+from nnlearn.backend import array_namespace, product
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import as_rows
 
@@ -32,12 +32,13 @@ def dense(x, W, b):
     Source: eq-dense; its gradients are eq-dense-dx, eq-dense-dw and eq-dense-db.
     """
     xp = array_namespace(x, W, b)
-    z = x @ W.T + b
+    z = x @ W.T
+    z += b
 
     def backward(dz):
         return (
             lambda: dz @ W,  # eq-dense-dx
-            lambda: as_rows(dz).T @ as_rows(x),  # eq-dense-dw
+            product(as_rows(dz).T, as_rows(x)),  # eq-dense-dw
             lambda: xp.sum(as_rows(dz), axis=0),  # eq-dense-db
         )
 

@@ -67,7 +67,7 @@ class Layer(ABC):
             dx, *dparams = gradients if isinstance(gradients, tuple) else (gradients,)
             if grads is not None:
                 for name, gradient in zip(names, dparams, strict=True):
-                    grads[name] = _compute(gradient)
+                    _write(grads, name, gradient)
             return _compute(dx) if input_wanted else None
 
         return y, backward
@@ -166,6 +166,14 @@ def positive_integer(layer, name, value):
 
 def _compute(gradient):
     return gradient() if callable(gradient) else gradient
+
+
+def _write(grads, name, gradient):
+    """Put a gradient into its place in the vector, without a copy where it knows how."""
+    if hasattr(gradient, "into"):
+        gradient.into(grads[name])
+    else:
+        grads[name] = _compute(gradient)
 
 
 def _draw(entries, generator, dtype, state=None):

@@ -125,9 +125,9 @@ class Adam(Optimizer):
             theta *= 1 - self.learning_rate * self.weight_decay
         m += (1 - beta1) * (g - m)  # eq-adam-moments
         s += (1 - beta2) * (g * g - s)
-        m_hat = m / (1 - beta1**self.steps)  # eq-adam-bias-correction
-        s_hat = s / (1 - beta2**self.steps)
-        theta -= self.learning_rate * m_hat / (xp.sqrt(s_hat) + self.eps)  # eq-adam-step
+        rate = self.learning_rate / (1 - beta1**self.steps)  # eq-adam-bias-correction, for m and s
+        root = xp.sqrt(s / (1 - beta2**self.steps))
+        theta -= rate * m / (root + self.eps)  # eq-adam-step
 
 
 def _in_range(optimizer, name, value, low, high):
