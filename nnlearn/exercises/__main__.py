@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nnlearn.exercises import author, notebook, progress, report, run, transplant
 from nnlearn.exercises.notebook import NotebookProblem
+from nnlearn.exercises.verdict import Result
 
 PROGRAM = "python -m nnlearn.exercises"
 
@@ -42,7 +43,7 @@ def check(args) -> int:
     with report.Report(pristine, wanted) as out:
         for number in wanted:
             if number in problems:
-                out.result(run.Result(number, "wrong", problems[number]))
+                out.result(Result(number, "wrong", problems[number]))
         results = run.judge(pristine, answers, args.timeout, out.start, out.result)
     try:
         progress.remember(copy.parent, pristine, answers, results)

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from nnlearn.exercises.notebook import Exercise, Pristine, source, write_atomically
-from nnlearn.exercises.run import Result
+from nnlearn.exercises.verdict import Result
 
 FILE = ".nnlearn-exercises.json"
 

@@ -7,7 +7,7 @@ import sys
 import textwrap
 
 from nnlearn.exercises.notebook import Pristine
-from nnlearn.exercises.run import Result
+from nnlearn.exercises.verdict import Result
 
 WORDS = {"right": "right", "wrong": "not right yet", "unanswered": "not answered yet"}
 COLOURS = {"right": "32", "wrong": "31", "unanswered": "33"}

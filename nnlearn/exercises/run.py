@@ -1,34 +1,24 @@
 """Run answers in the pristine notebook under strict nbval, and say what came of each exercise."""
 
-import ast
 import json
 import os
 import queue
-import re
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
+from nnlearn.exercises import verdict
 from nnlearn.exercises.judge import START
-from nnlearn.exercises.notebook import Pristine, source, text_of
+from nnlearn.exercises.notebook import NotebookProblem, Pristine, text_of
+from nnlearn.exercises.verdict import Result
 
 PATIENCE = 60.0  # seconds beyond a cell's limit until nbval itself is taken for hung
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of one exercise: "right", "wrong" or "unanswered", and why."""
-
-    number: str
-    state: str
-    message: str = ""
 
 
 def judge(
@@ -59,50 +49,29 @@ def judge(
     results: dict[str, Result] = {}
 
     def settle(result):
-        if result.number not in results:
-            results[result.number] = result
-            on_result(result)
+        results[result.number] = result
+        on_result(result)
 
     todo = []
     for number, text in answers.items():
-        early = _before_running(pristine, number, text)
+        early = verdict.before_running(pristine, number, text)
         if early:
             settle(early)
         else:
             todo.append(number)
+    import nbval  # noqa: F401 - where it is missing, better said now than by the run
+
     while todo:
-        # One run judges all of them, unless nbval hangs or dies: then another judges the rest.
-        current = _run(pristine, {n: answers[n] for n in todo}, timeout, on_start, settle)
-        if current in todo and current not in results:
-            settle(Result(current, "wrong", _timeout(timeout)))
+        # One run judges all of them, unless nbval hangs: then another judges the rest.
+        hung = _run(pristine, {n: answers[n] for n in todo}, timeout, on_start, settle)
+        if hung:
+            settle(Result(hung, "wrong", verdict.timed_out(timeout)))
         todo = [number for number in todo if number not in results]
     return [results[number] for number in answers]
 
 
-def _before_running(pristine, number, text) -> Result | None:
-    """Judge what needs no kernel: an untouched answer, and one that is not Python."""
-    if text.strip() == source(pristine.exercises[number].cell("answer")).strip():
-        return Result(number, "unanswered", f"Exercise {number} is not answered yet.")
-    if not text.strip():
-        return Result(number, "unanswered", "The answer cell is empty.")
-    try:
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        code = TransformerManager().transform_cell(text)
-        compile(code, "answer", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    except (SyntaxError, ValueError) as error:
-        where = f" in line {error.lineno}" if getattr(error, "lineno", None) else ""
-        line = (getattr(error, "text", None) or "").rstrip()
-        shown = f"\n    {line.strip()}" if line else ""
-        return Result(
-            number, "wrong", f"This is not Python yet: {type(error).__name__}{where}.{shown}\n"
-            f"Python says: {getattr(error, 'msg', error)}."
-        )  # fmt: skip
-    return None
-
-
 def _run(pristine, answers, timeout, on_start, settle) -> str:
-    """Judge by one run of pytest; return the exercise that was running when it ended."""
+    """Judge by one run of pytest; return the exercise at which it hung, or an empty text."""
     numbers = list(answers)
     with tempfile.TemporaryDirectory(prefix="nnlearn-exercises-", ignore_cleanup_errors=True) as d:
         folder = Path(d)
@@ -116,7 +85,10 @@ def _run(pristine, answers, timeout, on_start, settle) -> str:
             encoding="utf-8", errors="replace",
         )  # fmt: skip
         try:
-            return _follow(process, pristine, numbers, timeout, on_start, settle)
+            hung = _follow(process, pristine, numbers, timeout, on_start, settle)
+            if not hung:
+                process.wait(PATIENCE)  # it still has the last kernel to stop
+            return hung
         finally:
             if process.poll() is None:
                 process.kill()  # its kernel notices that its parent is gone, and ends too
@@ -141,6 +113,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "TMPDIR": str(folder),
     }
     package = Path(__file__).resolve().parents[2]
     if package.name != "site-packages":  # a checkout that is not installed must be found as well
@@ -150,7 +123,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _follow(process, pristine, numbers, timeout, on_start, settle) -> str:
-    """Turn the lines of a running pytest into results until it ends or is silent for too long."""
+    """Turn the lines of a running pytest into results until all are told, or it is silent."""
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read():
@@ -159,31 +132,30 @@ def _follow(process, pristine, numbers, timeout, on_start, settle) -> str:
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    other = []
-    left = iter(numbers)
-    current = next(left)
-    on_start(current)
-    while True:
+    other, left = [], list(numbers)
+    number_of = {_file(number): number for number in numbers}
+    on_start(left[0])
+    while left:
         try:
             line = lines.get(timeout=timeout + PATIENCE)
         except queue.Empty:
-            return current
+            return left[0]
         if line is None:
-            break
-        before, mark, event = line.partition(START)
+            told = "".join(other[-30:])
+            raise NotebookProblem(f"The exercises could not be run. nbval says:\n{told}")
+        before, mark, text = line.partition(START)
         if not mark:
             other.append(before)
             continue
-        event = json.loads(event)
-        result = _result(pristine, current, event, timeout)
-        if result:
+        event = json.loads(text)
+        number = number_of[event["file"]]
+        result = _result(pristine, number, event, timeout)
+        if result and number in left:
             settle(result)
-            current = next(left, "")
-            if current:
-                on_start(current)
-    if current:
-        raise RuntimeError("nbval could not run the notebook:\n" + "".join(other[-30:]))
-    return current
+            left.remove(number)
+            if left:
+                on_start(left[0])
+    return ""
 
 
 def _result(pristine, number, event, timeout) -> Result | None:
@@ -192,38 +164,7 @@ def _result(pristine, number, event, timeout) -> Result | None:
     if event["kind"] == "passed":
         return Result(number, "right") if event["cell"] == cells[-1] else None
     state = "unanswered" if event.get("name") == "NotAnswered" else "wrong"
-    return Result(number, state, _message(number, event, timeout))
-
-
-def _message(number, event, timeout) -> str:
-    kind, name, text = event["kind"], event.get("name", ""), event.get("text", "")
-    if kind == "timeout":
-        return _timeout(timeout)
-    if kind == "died":
-        return "Your answer ended Python itself. Does it call exit(), quit() or os._exit()?"
-    if kind == "differs":
-        return f"The check ended otherwise than for a right answer. It printed:\n{text}".rstrip()
-    if kind == "broken":
-        return f"The notebook could not be run: {text}"
-    if name in ("CheckFailed", "NotAnswered"):
-        return text
-    message = f"It stopped with {name}: {text}" if text else f"It stopped with {name}."
-    line = re.search(r"^-+> *(\d+) (.*)$", event.get("trace", ""), re.MULTILINE)
-    if line and event["cell"].startswith("answer-"):
-        message += f"\nIt happened in line {line[1]} of the answer cell: {line[2].strip()}"
-    if name == "NameError":
-        message += (
-            "\nOnly the answer cell is taken from your notebook: whatever it needs, imports and "
-            "helping functions too, must stand in it."
-        )
-    return message
-
-
-def _timeout(timeout) -> str:
-    return (
-        f"It was still running after {timeout:g} seconds and was stopped. Does a loop never end? "
-        "(If it only is slow: --timeout gives it more seconds.)"
-    )
+    return Result(number, state, verdict.message(event, timeout))
 
 
 def _file(number: str) -> str:
