@@ -93,7 +93,8 @@ def _run(pristine, answers, timeout, on_start, settle) -> str:
             if process.poll() is None:
                 process.kill()  # its kernel notices that its parent is gone, and ends too
             process.wait()
-            process.stdout.close()
+            if process.stdout:
+                process.stdout.close()
 
 
 def _command(numbers, timeout) -> list[str]:
@@ -132,7 +133,8 @@ def _follow(process, pristine, numbers, timeout, on_start, settle) -> str:
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    other, left = [], list(numbers)
+    other: list[str] = []
+    left = list(numbers)
     number_of = {_file(number): number for number in numbers}
     on_start(left[0])
     while left:

@@ -29,14 +29,13 @@ def before_running(pristine: Pristine, number: str, text: str) -> Result | None:
         code = TransformerManager().transform_cell(text)
         with warnings.catch_warnings(action="ignore"):
             compile(code, "answer", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    except (SyntaxError, ValueError) as error:
-        where = f" in line {error.lineno}" if getattr(error, "lineno", None) else ""
-        line = (getattr(error, "text", None) or "").rstrip()
-        shown = f"\n    {line.strip()}" if line else ""
-        return Result(
-            number, "wrong", f"This is not Python yet: {type(error).__name__}{where}.{shown}\n"
-            f"Python says: {getattr(error, 'msg', error)}."
-        )  # fmt: skip
+    except SyntaxError as error:
+        where = f" in line {error.lineno}" if error.lineno else ""
+        shown = f"\n    {error.text.strip()}" if error.text else ""
+        told = f"This is not Python yet: {type(error).__name__}{where}.{shown}"
+        return Result(number, "wrong", f"{told}\nPython says: {error.msg}.")
+    except ValueError as error:  # a null byte
+        return Result(number, "wrong", f"This is not Python: {error}.")
     return None
 
 

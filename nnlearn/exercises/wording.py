@@ -32,7 +32,7 @@ def _short(value) -> str:
     if isinstance(value, np.ndarray | np.generic):
         if value.size > 6:
             return f"<array {value.shape}>"
-        return np.array2string(value, precision=4, separator=", ").replace("\n", "")
+        return np.array2string(np.asarray(value), precision=4, separator=", ").replace("\n", "")
     return reprlib.repr(value)
 
 
@@ -44,10 +44,9 @@ def error(raised: BaseException, function) -> str:
     frames = traceback.extract_tb(raised.__traceback__)
     own = [frame for frame in frames if code and frame.filename == code.co_filename]
     if own:
-        line = linecache.getline(own[-1].filename, own[-1].lineno).strip()
-        text += f"\nIt happened in line {own[-1].lineno} of the cell" + (
-            f": {line}" if line else ""
-        )
+        number = own[-1].lineno or 0
+        line = linecache.getline(own[-1].filename, number).strip()
+        text += f"\nIt happened in line {number} of the cell" + (f": {line}" if line else "")
     return text
 
 

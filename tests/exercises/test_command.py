@@ -1,0 +1,209 @@
+"""`start` and `check`, used as a reader does: from a folder of their own, faults and all."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from exercise_course import RIGHT
+
+from nnlearn.exercises import progress, run
+
+
+def states(text):
+    """The state that the report gives to each exercise."""
+    return re.findall(r"^  5\.\d .*?(right|not right yet|not answered yet)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["5", "05", "cnn", "05-cnn", "05-cnn.ipynb", "CNN"])
+def test_start_copies_the_notebook_without_outputs(reader, name):
+    code, text = reader("start", name)
+    assert code == 0
+    assert "check 05" in text
+    cells = json.loads(reader.copy.read_text())["cells"]
+    code_cells = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert len(code_cells) == 7
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code_cells)
+
+
+def test_start_never_overwrites(reader):
+    reader.copy.write_text("my work")
+    code, text = reader("start", "5")
+    assert code == 2
+    assert "never overwritten" in text
+    assert reader.copy.read_text() == "my work"
+
+
+def test_an_unknown_chapter_lists_the_known_ones(reader):
+    for command in ("start", "check"):
+        code, text = reader(command, "rnn")
+        assert code == 2
+        assert "'rnn'" in text
+        assert "05-cnn" in text
+
+
+def test_it_runs_as_a_module_from_any_folder(tmp_path):
+    result = subprocess.run(
+        [sys.executable, "-m", "nnlearn.exercises", "--help"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for command in ("start", "check", "status"):
+        assert command in result.stdout
+
+
+# ---- check ---------------------------------------------------------------------------------
+
+
+def test_unanswered(reader):
+    reader("start", "5")
+    code, text = reader("check", "5")
+    assert code == 1
+    assert "0 of 3 right" in text
+    assert states(text) == ["not answered yet"] * 3
+
+
+def test_right_answers_may_print_draw_warn_and_move_elsewhere(reader):
+    reader.answer(
+        a1="import os, sys\nos.chdir('/')\nprint('x' * 10**6)\n"
+        "def double(x):\n    print('here', x)\n    print('there', file=sys.stderr)\n"
+        "    return x + x",
+        a2="%config InlineBackend.close_figures = True\n" + RIGHT["5.2"] + "\nnp = None",
+        a3="for i in range(20_000):\n    print(i)\nguess = 7",
+    )
+    before = reader.copy.read_bytes()
+    code, text = reader("check", "cnn")
+    assert (code, states(text)) == (0, ["right"] * 3), text
+    assert "3 of 3 right" in text
+    assert reader.copy.read_bytes() == before
+    left = sorted(path.name for path in reader.copy.parent.iterdir())
+    assert left == [progress.FILE, "05-cnn.ipynb"]
+
+
+def test_wrong_answers_are_told_with_message_case_and_hint(reader):
+    reader.answer(
+        a1="def double(x):\n    return x ** 2",
+        a2="def mean(x):\n    return undefined_name",
+        a3="n = 3\n\nguess = half(n)",
+    )
+    code, text = reader("check", "5")
+    assert (code, states(text)) == (1, ["not right yet"] * 3)
+    assert "It is squared." in text
+    assert "Tried: double([1., 2.])" in text
+    assert "Hint: Think of eq-cnn and 1." in text
+    assert "NameError: name 'undefined_name'" in text
+    assert "line 2 of the cell" in text
+    assert "line 3 of the answer cell: guess = half(n)" in text
+    assert "must stand in it" in text
+
+
+def test_a_hanging_or_dying_answer_does_not_keep_the_others_from_being_judged(reader):
+    reader.answer(
+        a1="while True:\n    pass",
+        a2="import os\ndef mean(x):\n    os._exit(1)",
+        a3=RIGHT["5.3"],
+    )
+    code, text = reader("check", "5", "--timeout", "3")
+    assert (code, states(text)) == (1, ["not right yet", "not right yet", "right"])
+    assert "still running after 3 seconds" in text
+    assert "ended Python itself" in text
+
+
+def test_answers_that_cannot_be_interrupted_or_are_no_python(reader):
+    reader.answer(
+        a1="def double(x):\n    while True:\n        try:\n            while True: pass\n"
+        "        except BaseException: pass",
+        a2="def mean(x):\n    return x.sum(axis=0",
+        a3="import sys\nsys.exit()",
+    )
+    code, text = reader("check", "5", "--timeout", "3")
+    assert (code, states(text)) == (1, ["not right yet"] * 3)
+    assert "still running after 3 seconds" in text
+    assert "SyntaxError in line 2." in text
+    assert "return x.sum(axis=0" in text
+    assert "Leave out the call of exit()" in text
+
+
+def test_when_nbval_itself_hangs_the_rest_is_judged_by_another_run(pristine, monkeypatch):
+    # An endless flood of prints that cannot be interrupted keeps nbval reading for ever.
+    monkeypatch.setattr(run, "PATIENCE", 8.0)
+    flood = "while True:\n    try:\n        while True: print(1)\n    except BaseException: pass"
+    told = []
+    results = run.judge(pristine, {"5.1": flood, "5.3": "guess = 7"}, 2.0, on_result=told.append)
+    assert [(result.number, result.state) for result in results] == [
+        ("5.1", "wrong"),
+        ("5.3", "right"),
+    ]
+    assert "still running" in results[0].message
+    assert told == results
+
+
+def test_one_exercise_alone(reader):
+    reader.answer(a3="guess = 7")
+    code, text = reader("check", "5", "--exercise", "5.3")
+    assert (code, states(text)) == (0, ["right"])
+    code, text = reader("check", "5", "--exercise", "1")
+    assert (code, states(text)) == (1, ["not answered yet"])
+    code, text = reader("check", "5", "--exercise", "5.9")
+    assert code == 2
+    assert "5.1, 5.2, 5.3" in text
+
+
+def test_damaged_notebooks_are_told_in_plain_words(reader):
+    code, text = reader("check", "5")
+    assert code == 2
+    assert "no 05-cnn.ipynb in this folder" in text
+    assert "start 05" in text
+    reader("start", "5")
+    whole = reader.copy.read_text()
+    for content, words in (
+        (whole[: len(whole) // 2], "saved only in part"),
+        ("", "saved only in part"),
+        ("[1, 2]", "not a Jupyter notebook"),
+        ('{"worksheets": []}', "not a Jupyter notebook"),
+        ('{"cells": [{"cell_type": "code"}]}', "not a Jupyter notebook"),
+        ('{"cells": [{"cell_type": "code", "source": [3], "id": 1}]}', "not a Jupyter notebook"),
+    ):
+        reader.copy.write_text(content)
+        code, text = reader("check", "5")
+        assert code == 2
+        assert words in text
+        assert reader.copy.read_text() == content
+    reader.copy.write_bytes(b"\xff\xfe")
+    assert "cannot be read" in reader("check", "5")[1]
+
+
+def test_the_course_s_own_notebook_is_not_a_copy(reader, course, monkeypatch):
+    monkeypatch.chdir(course)
+    code, text = reader("check", "5")
+    assert code == 2
+    assert "the course's own notebook" in text
+
+
+def test_a_renamed_copy(reader):
+    reader("start", "5")
+    reader.copy.rename("mine.ipynb")
+    assert reader("check", "5")[0] == 2
+    assert reader("check", "5", "--file", "mine.ipynb")[0] == 1
+
+
+def test_cells_deleted_doubled_or_turned_into_text(reader):
+    def change(content):
+        cells = content["cells"]
+        by_id = {cell["id"]: cell for cell in cells}
+        cells.remove(by_id["answer-5-1"])
+        second = dict(by_id["answer-5-2"], source="another = 1")
+        cells.insert(cells.index(by_id["answer-5-2"]), second)
+        by_id["answer-5-3"]["cell_type"] = "markdown"
+
+    reader.answer(a2=RIGHT["5.2"])
+    reader.edit(change)
+    code, text = reader("check", "5")
+    assert code == 1
+    assert states(text) == ["not right yet"] * 3
+    assert "answer cell is missing" in text
+    assert "2 answer cells with different texts" in text
+    assert "is a text cell" in text
