@@ -9,7 +9,7 @@ from nnlearn.exercises import author, notebook
 from nnlearn.exercises.__main__ import main
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def course(tmp_path_factory):
     """A folder with one refreshed exercise notebook, 05-cnn.ipynb."""
     path = exercise_course.write(tmp_path_factory.mktemp("course"))
