@@ -1,0 +1,65 @@
+# Two commands do everything on a fresh machine with Python >= 3.11:
+#   make book   installs, executes every notebook, builds the book
+#   make test   installs, runs every test
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CHAPTERS := $(sort $(wildcard book/[0-9]*.ipynb))
+BOOK := _build/html/index.html
+# Notebooks show no progress bars and use the processor they find.
+export NNLEARN_PROGRESS := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help book test serve lab lint format execute lock bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+# requirements.txt is the full pinned set: here it bounds what the extras bring in.
+$(VENV)/.book: requirements.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nnlearn needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[book]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.book
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[dev]'
+	@touch $@
+
+book: $(VENV)/.book  ## install, execute every notebook, build the book, say where it is
+	$(BIN)/jupyter-book build book --config _config.yml --path-output . --all --warningiserror --keep-going
+	@echo; echo "The book is built. Open it:  $(CURDIR)/$(BOOK)"; echo "or look at it at http://localhost:8000 with:  make serve"
+
+test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbval included
+	$(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider $(CHAPTERS)
+
+serve: $(VENV)/.book  ## show the built book at http://localhost:8000
+	@test -f $(BOOK) || $(MAKE) book
+	$(BIN)/python -m http.server 8000 --bind 127.0.0.1 --directory _build/html
+
+lab: $(VENV)/.book  ## open the chapters in JupyterLab
+	NNLEARN_PROGRESS=1 $(BIN)/jupyter lab book
+
+lint: $(VENV)/.test  ## ruff on code and notebooks, mypy on nnlearn
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+execute: $(VENV)/.book  ## execute the chapters in place, for committing (CHAPTERS=book/02-learning.ipynb for one)
+	$(BIN)/python book/_ext/execute.py $(CHAPTERS)
+
+lock: $(VENV)/.test  ## write requirements.txt anew from pyproject.toml
+	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra dev --upgrade --output-file requirements.txt pyproject.toml
+
+bench: $(VENV)/.test  ## time a training step against PyTorch
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove what was built; the environment stays (rm -r .venv removes it)
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -r {} +
