@@ -93,8 +93,6 @@ def _run(pristine, answers, timeout, on_start, settle) -> str:
             if process.poll() is None:
                 process.kill()  # its kernel notices that its parent is gone, and ends too
             process.wait()
-            if process.stdout:
-                process.stdout.close()
 
 
 def _command(numbers, timeout) -> list[str]:
@@ -128,8 +126,9 @@ def _follow(process, pristine, numbers, timeout, on_start, settle) -> str:
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read():
-        for line in process.stdout:
-            lines.put(line)
+        with process.stdout as output:
+            for line in output:
+                lines.put(line)
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()

@@ -1,9 +1,12 @@
 """`start` and `check`, used as a reader does: from a folder of their own, faults and all."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from exercise_course import RIGHT
@@ -207,3 +210,22 @@ def test_cells_deleted_doubled_or_turned_into_text(reader):
     assert "answer cell is missing" in text
     assert "2 answer cells with different texts" in text
     assert "is a text cell" in text
+
+
+def test_stopped_by_the_reader_it_leaves_nothing_behind(reader, tmp_path_factory):
+    reader.answer(a1="while True:\n    pass")
+    temporary = tmp_path_factory.mktemp("temporary")
+    command = [sys.executable, "-m", "nnlearn.exercises", "check", "5", "--course", reader.course]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )  # fmt: skip
+    end = time.monotonic() + 60
+    while not any(temporary.glob("*/*.json")) and time.monotonic() < end:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert text.endswith("Stopped.\n")
+    assert "Traceback" not in text
+    assert list(temporary.iterdir()) == []
