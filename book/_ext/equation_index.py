@@ -1,0 +1,82 @@
+"""Two directives, built from `equations.py`: the index of all equations, and the page of proofs."""
+
+from itertools import groupby
+
+import equations
+import nnlearn
+from sphinx.util.docutils import SphinxDirective
+
+
+class EquationIndex(SphinxDirective):
+    """Every equation, with links to its derivation, its function, its proofs and its exercises."""
+
+    def run(self):
+        self.env.note_reread()
+        found = equations.collect().values()
+        lines = []
+        for page, group in groupby(found, key=lambda equation: equation.page):
+            lines += [f"## {{doc}}`{page}`", ""]
+            for equation in group:
+                lines += _entry(equation)
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def _entry(equation):
+    links = [f"derived at {{eq}}`{equation.label}`"]
+    if equation.functions:
+        links.append("computed by " + ", ".join(_function(f) for f in equation.functions))
+    proofs = [f"[`{p.name}`](#{p.anchor})" for p in equation.proofs]
+    links.append("proved by " + (", ".join(proofs) or "no test"))
+    if equation.exercises:
+        exercises = ", ".join(f"[{title}](#{label})" for label, title in equation.exercises)
+        links.append("practised in " + exercises)
+    return [
+        f"`{equation.label}`",
+        "",
+        f"$$\n{equation.tex}\n$$",
+        "",
+        " · ".join(links),
+        "",
+        "---",
+        "",
+    ]
+
+
+def _function(name):
+    """Link a function of the package to its place in the API reference, if it is public."""
+    public = name.rpartition(".")[2]
+    if public in nnlearn.__all__:
+        return f"{{py:obj}}`nn.{public} <nnlearn.{public}>`"
+    return f"`nnlearn.{name}`"
+
+
+class Proofs(SphinxDirective):
+    """The source of every test that proves an equation, each with an anchor."""
+
+    def run(self):
+        self.env.note_reread()
+        proved = {}
+        for label, proof in equations.marks():
+            proved.setdefault(proof, []).append(label)
+        lines = []
+        for file, group in groupby(proved.items(), key=lambda item: item[0].file):
+            lines += [f"## tests/{file}", ""]
+            for proof, labels in group:
+                references = ", ".join(f"{{eq}}`{label}`" for label in dict.fromkeys(labels))
+                lines += [
+                    f"({proof.anchor})=",
+                    f"### {proof.name}",
+                    "",
+                    f"Proves {references}.",
+                    "",
+                    f"````python\n{proof.source}\n````",
+                    "",
+                ]
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def setup(app):
+    """Register the directives."""
+    app.add_directive("equation-index", EquationIndex)
+    app.add_directive("proofs", Proofs)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
