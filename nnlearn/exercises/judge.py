@@ -97,4 +97,4 @@ def _failure(item, call) -> dict:
     if text == "Cell outputs differ":
         printed = "".join(o.get("text", "") for o in item.test_outputs)
         return {"kind": "differs", "text": printed[-500:]}
-    return {"kind": "broken", "text": f"{call.when}: {text}"}
+    return {"kind": "no kernel" if call.when == "setup" else "broken", "text": text}

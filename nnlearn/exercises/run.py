@@ -149,6 +149,8 @@ def _follow(process, pristine, numbers, timeout, on_start, settle) -> str:
             other.append(before)
             continue
         event = json.loads(text)
+        if event["kind"] == "no kernel":
+            raise NotebookProblem(f"No Python kernel could be started: {event['text']}")
         number = number_of[event["file"]]
         result = _result(pristine, number, event, timeout)
         if result and number in left:

@@ -52,7 +52,7 @@ def message(event: dict, timeout: float) -> str:
     if kind == "differs":
         return f"The check ended otherwise than for a right answer. It printed:\n{text}".rstrip()
     if kind == "broken":
-        return f"The notebook could not be run: {text}"
+        return f"The answer could not be run: {text}"
     if event["name"] in ("CheckFailed", "NotAnswered"):
         return text
     return _error(event["name"], text, event)

@@ -12,6 +12,8 @@ import pytest
 from exercise_course import RIGHT
 
 from nnlearn.exercises import progress, run
+from nnlearn.exercises.report import Report
+from nnlearn.exercises.verdict import Result
 
 
 def states(text):
@@ -229,3 +231,70 @@ def test_stopped_by_the_reader_it_leaves_nothing_behind(reader, tmp_path_factory
     assert text.endswith("Stopped.\n")
     assert "Traceback" not in text
     assert list(temporary.iterdir()) == []
+
+
+def test_an_answer_that_replaces_the_check_is_not_right(pristine):
+    cheat = 'def double(x):\n    pass\ndef check_double(answer):\n    print("5.1 all right")'
+    (result,) = run.judge(pristine, {"5.1": cheat})
+    assert result.state == "wrong"
+    assert "otherwise than for a right answer. It printed:\n5.1 all right" in result.message
+
+
+def test_answers_judged_without_running(pristine):
+    results = run.judge(pristine, {"5.1": "  ", "5.2": "x = '\0'", "5.3": "guess = ...\n"})
+    assert [result.state for result in results] == ["unanswered", "wrong", "unanswered"]
+    assert "not Python" in results[1].message
+
+
+def test_where_no_kernel_starts_it_is_not_the_answer_that_is_wrong(reader, tmp_path, monkeypatch):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "ipykernel_launcher.py").write_text("raise SystemExit('broken')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "broken"))
+    reader.answer(a3="guess = 7")
+    code, text = reader("check", "5")
+    assert code == 2
+    assert "No Python kernel could be started" in text
+    (tmp_path / "broken" / "pytest.py").write_text("raise SystemExit('no pytest here')")
+    code, text = reader("check", "5")
+    assert code == 2
+    assert "could not be run" in text
+    assert "no pytest here" in text
+
+
+def test_without_nbval_it_says_what_to_install(reader, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nbval", None)
+    reader.answer(a3="guess = 7")
+    code, text = reader("check", "5")
+    assert code == 2
+    assert "pip install 'nnlearn[book]'" in text
+
+
+def test_a_folder_that_cannot_be_written(reader, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    reader("start", "5")
+    monkeypatch.setattr(progress, "write_atomically", refuse)
+    code, text = reader("check", "5")
+    assert code == 1
+    assert "could not be remembered for `status`: Permission denied" in text
+    reader.copy.unlink()
+    monkeypatch.setattr("builtins.open", refuse)
+    code, text = reader("start", "5")
+    assert code == 2
+    assert "cannot be written here: Permission denied" in text
+
+
+def test_in_a_terminal_it_shows_what_is_running_and_colours_the_result(
+    pristine, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with Report(pristine, ["5.1", "5.2"]) as shown:
+        shown.start("5.1")
+        shown.result(Result("5.2", "unanswered"))  # known at once, but printed in its turn
+        shown.result(Result("5.1", "right"))
+    text = capsys.readouterr().out
+    assert "running 5.1 (1 of 2)" in text
+    assert text.index("\x1b[32mright") < text.index("\x1b[33mnot answered yet")
+    assert not shown.all_right
