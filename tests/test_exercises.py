@@ -7,7 +7,7 @@ import re
 import warnings
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot
 import pytest
 
 from nnlearn.exercises import author, notebook, run
