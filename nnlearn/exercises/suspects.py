@@ -1,0 +1,38 @@
+"""Five operations for exercise 3.8; the backward functions of some are wrong on purpose."""
+
+import numpy as np
+
+import nnlearn as nn
+
+
+@nn.differentiable
+def suspect_a(x):
+    """y = log(1 + x²)."""
+    return np.log1p(x * x), lambda dy: dy * 2 * x / (1 + x * x)
+
+
+@nn.differentiable
+def suspect_b(x):
+    """y = x²."""
+    return x * x, lambda dy: dy * 2 * abs(x)
+
+
+@nn.differentiable
+def suspect_c(x):
+    """Mean over the rows of x (N, D)."""
+    return x.mean(axis=0), lambda dy: 0 * x + dy
+
+
+@nn.differentiable
+def suspect_d(x):
+    """y = x clipped to the range from -2 to 2."""
+    return np.clip(x, -2, 2), lambda dy: +dy
+
+
+@nn.differentiable
+def suspect_e(x):
+    """y = max(x, 0)."""
+    return np.maximum(x, 0), lambda dy: dy * (x > 0)
+
+
+suspects = {"a": suspect_a, "b": suspect_b, "c": suspect_c, "d": suspect_d, "e": suspect_e}
