@@ -7,7 +7,7 @@ import re
 import warnings
 from pathlib import Path
 
-import matplotlib.pyplot
+import matplotlib.pyplot as plt
 import pytest
 
 from nnlearn.exercises import author, notebook, run
@@ -58,13 +58,13 @@ def after_setup(path):
 
 def execute(cells, names):
     """Run code cells in this process, much quicker than in a kernel; return what they print."""
-    matplotlib.use("Agg")
+    plt.switch_backend("Agg")
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), warnings.catch_warnings(action="ignore"):
         for cell in cells:
             if cell["cell_type"] == "code":
                 exec(compile(source(cell), cell["id"], "exec"), names)
-    matplotlib.pyplot.close("all")
+    plt.close("all")
     return printed.getvalue()
 
 

@@ -15,7 +15,9 @@ EDITS = ["new ids", "no tags", "edited check", "deleted check", "scratch cells",
 
 
 @given(edits=st.sets(st.sampled_from(EDITS)), data=st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_answers_are_found_whatever_else_was_edited(pristine, edits, data):
     copy = solved_copy(pristine)
     given = notebook.stripped(pristine.raw)["cells"]
