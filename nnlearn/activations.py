@@ -23,7 +23,7 @@ def sigmoid(z):
 
     Notes
     -----
-    Written with e^(-|z|), which cannot overflow and keeps its digits in both tails.
+    Written with the exponential of minus abs(z), which cannot overflow and keeps its digits in both tails.
     Source: eq-sigmoid, eq-sigmoid-derivative.
     """
     xp = array_namespace(z)
@@ -131,7 +131,7 @@ def softplus(z):
 
     Notes
     -----
-    Written as max(z, 0) + log(1 + e^(-|z|)), which cannot overflow.
+    Written as max(z, 0) + log(1 + exp(-abs(z))), which cannot overflow.
     Source: eq-softplus, eq-softplus-derivative.
     """
     xp = array_namespace(z)

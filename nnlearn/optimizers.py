@@ -66,7 +66,7 @@ class SGD(Optimizer):
     nesterov : bool
         Whether to look ahead along the velocity.
     weight_decay : float
-        λ: the gradient of ½ λ |θ|² is added.
+        λ: the gradient of ½ λ θᵀθ is added.
 
     Notes
     -----

@@ -3,8 +3,9 @@
 from itertools import groupby
 
 import equations
-import nnlearn
 from sphinx.util.docutils import SphinxDirective
+
+import nnlearn
 
 
 class EquationIndex(SphinxDirective):
@@ -30,16 +31,8 @@ def _entry(equation):
     if equation.exercises:
         exercises = ", ".join(f"[{title}](#{label})" for label, title in equation.exercises)
         links.append("practised in " + exercises)
-    return [
-        f"`{equation.label}`",
-        "",
-        f"$$\n{equation.tex}\n$$",
-        "",
-        " · ".join(links),
-        "",
-        "---",
-        "",
-    ]
+    text = [f"`{equation.label}`", f"$$\n{equation.tex}\n$$", " · ".join(links)]
+    return ["::::{container} equation", "\n\n".join(text), "::::", ""]
 
 
 def _function(name):
