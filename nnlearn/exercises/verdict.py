@@ -34,8 +34,6 @@ def before_running(pristine: Pristine, number: str, text: str) -> Result | None:
         shown = f"\n    {error.text.strip()}" if error.text else ""
         told = f"This is not Python yet: {type(error).__name__}{where}.{shown}"
         return Result(number, "wrong", f"{told}\nPython says: {error.msg}.")
-    except ValueError as error:  # a null byte
-        return Result(number, "wrong", f"This is not Python: {error}.")
     return None
 
 

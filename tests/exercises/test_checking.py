@@ -52,6 +52,12 @@ def test_call_passes_copies_and_returns_the_result():
     assert check().call(lambda a, k: (a is not x) and k, x, k=5) == 5
 
 
+def test_without_a_case_the_call_itself_is_shown():
+    c = check()
+    c.call(lambda *a, **k: 0, len, np.zeros((4, 2)), np.float64(0.5), "up", k=[1, 2])
+    assert "Tried: <lambda>(len, <array (4, 2)>, 0.5, 'up', k=[1, 2])" in said(lambda: c.fail("no"))
+
+
 def test_call_shows_the_learner_s_error_and_line():
     def answer(x):
         y = x + 1
@@ -224,7 +230,10 @@ def test_predictions():
     c = check()
     assert c.number_of(np.array([3])) == 3.0
     assert c.choice("up", ["up", "down"]) == "up"
-    assert "one finite number; it is" in said(lambda: c.number_of([1, 2], "rate"))
+    assert "rate should be one finite number; it is of type list" in said(
+        lambda: c.number_of([1, 2], "rate")
+    )
+    assert "a number or numbers; it is None" in said(lambda: c.number_of(None))
     assert "one of 'up', 'down'; it is 'left'" in said(lambda: c.choice("left", ["up", "down"]))
     assert "one of True, False; it is 1" in said(lambda: c.choice(1, [True, False]))
 
