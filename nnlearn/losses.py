@@ -82,14 +82,14 @@ def softmax_cross_entropy(logits, labels):
 
 @differentiable("logits (...), targets (...)")
 def sigmoid_cross_entropy(logits, targets):
-    """Mean of -t log σ(z) - (1 - t) log(1 - σ(z)): the cross-entropy of yes and no.
+    """Mean of -y log σ(z) - (1 - y) log(1 - σ(z)): the cross-entropy of yes and no.
 
     Parameters
     ----------
     logits : array, any shape, floating-point
         z, before the sigmoid.
     targets : array, the same shape, floating-point
-        t, in [0, 1].
+        y, in [0, 1].
 
     Returns
     -------
@@ -102,7 +102,7 @@ def sigmoid_cross_entropy(logits, targets):
 
     Notes
     -----
-    Computed as softplus(z) - t z, which cannot overflow.
+    Computed as softplus(z) - y z, which cannot overflow.
     Source: eq-sigmoid-cross-entropy, eq-sigmoid-cross-entropy-gradient.
     """
     xp = array_namespace(logits, targets)
