@@ -41,7 +41,7 @@ def poisson_loss(answer):
 def softmax_backward(answer):
     """Check exercise 2.2: the vector-Jacobian product of the softmax, for a batch."""
     check = Check("2.2", "backward of the softmax", answer)
-    for shape in ((3,), (1, 4), (5, 3)):
+    for shape in ((3,), (5, 3), (2, 3, 4)):
         z, dp = check.rng.normal(size=(2, *shape))
         p = nn.softmax(z)
         case = f"p and dp of shape {shape}"
