@@ -16,7 +16,7 @@ class EquationIndex(SphinxDirective):
         found = equations.collect().values()
         lines = []
         for page, group in groupby(found, key=lambda equation: equation.page):
-            lines += [f"## {{doc}}`{page}`", ""]
+            lines += [f"## {equations.title(page)}", ""]
             for equation in group:
                 lines += _entry(equation)
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)

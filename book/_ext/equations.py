@@ -60,6 +60,14 @@ def texts(path):
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
 
 
+def title(page, root=ROOT):
+    """Return a page's first heading."""
+    path = next(
+        p for p in pages(root) if p.relative_to(root / "book").with_suffix("") == Path(page)
+    )
+    return next(m[1] for text in texts(path) if (m := re.search(r"^# +(.+)$", text, re.MULTILINE)))
+
+
 def labels(root=ROOT):
     """Return (label, page, TeX) of every labelled equation, in the book's order."""
     return [
