@@ -1,0 +1,282 @@
+"""The built pages, as a reader's browser shows them.
+
+They are those of ``make book`` if that is newer than everything it is made of; otherwise a copy is
+built here, without executing the notebooks.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlparse
+
+import pytest
+from screenshots import browser, find_browser, served
+
+import nnlearn as nn
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILT = ROOT / "_build" / "html"
+pytestmark = pytest.mark.xdist_group("site")
+
+
+def is_current():
+    """Whether the built book is newer than all that it is made of."""
+    if not (BUILT / "index.html").exists():
+        return False
+    sources = [ROOT / "_config.yml"]
+    for folder in ("book", "nnlearn", "tests"):
+        sources += [p for p in (ROOT / folder).rglob("*") if p.suffix not in (".pyc", "")]
+    newest = max(p.stat().st_mtime for p in sources if p.is_file())
+    return (BUILT / "index.html").stat().st_mtime > newest
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the built pages."""
+    if is_current():
+        return BUILT
+    copy = tmp_path_factory.mktemp("book")
+    leave_out = shutil.ignore_patterns(".venv", "_build", ".git", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, copy, dirs_exist_ok=True, ignore=leave_out)
+    config = (copy / "_config.yml").read_text(encoding="utf-8")
+    assert "execute_notebooks: force" in config
+    (copy / "_config.yml").write_text(
+        config.replace("execute_notebooks: force", 'execute_notebooks: "off"'), encoding="utf-8"
+    )
+    command = [
+        str(Path(sys.executable).with_name("jupyter-book")),
+        *("build", "book", "--config", "_config.yml", "--path-output", "."),
+        *("--warningiserror", "--keep-going"),
+    ]
+    result = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return copy / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def names(site):
+    """The pages that a reader sees, as paths such as "exercises/04-ann.html"."""
+    paths = [p for p in sorted(site.rglob("*.html")) if "_modules" not in p.parts]
+    found = [str(p.relative_to(site)) for p in paths]
+    assert len(found) >= 15
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    with served(site) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if find_browser() is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no Chromium")
+        pytest.skip("no Chromium on this machine")
+    with browser() as found:
+        yield found
+
+
+class Elements(HTMLParser):
+    """All elements of a page: (tag, attributes)."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.fixture(scope="module")
+def elements(site):
+    return {
+        str(p.relative_to(site)): Elements(p.read_text(encoding="utf-8")).found
+        for p in site.rglob("*.html")
+    }
+
+
+def test_every_link_leads_somewhere(site, elements):
+    anchors = {
+        page: {a[key] for _, a in found for key in ("id", "name") if a.get(key)}
+        for page, found in elements.items()
+    }
+    broken = []
+    for page, found in elements.items():
+        for tag, attributes in found:
+            link = attributes.get("href" if tag in ("a", "link") else "src")
+            if not link or urlparse(link).scheme or link.startswith("#pst-"):
+                continue
+            path, anchor = urldefrag(re.sub(r"\?[^#]*", "", link))
+            target = (site / page).parent / unquote(path) if path else site / page
+            if not target.exists():
+                broken.append(f"{page}: {link}")
+            elif anchor and target.suffix == ".html":
+                there = str(target.resolve().relative_to(site.resolve()))
+                if unquote(anchor) not in anchors[there]:
+                    broken.append(f"{page}: {link}")
+    assert broken == []
+
+
+def test_every_image_has_words_for_those_who_do_not_see_it(elements):
+    silent = [
+        f"{page}: {attributes.get('src')}"
+        for page, found in elements.items()
+        for tag, attributes in found
+        if tag == "img" and not attributes.get("alt")
+    ]
+    assert silent == []
+
+
+def test_every_page_has_a_language_a_title_a_description_and_one_main_heading(site, names):
+    for name in set(names) - {"genindex.html", "py-modindex.html", "search.html"}:
+        text = (site / name).read_text(encoding="utf-8")
+        assert '<html lang="en"' in text
+        assert re.search(r"<title>[^<]{5,}</title>", text), name
+        assert len(re.findall(r'<meta name="description" content="[^"]{20,}"', text)) == 1, name
+        article = text[text.index("<article") : text.index("</article>")]
+        assert len(re.findall(r"<h1\b", article)) == 1, name
+
+
+def test_no_page_loads_a_script_for_mathematics_or_icons(elements):
+    for page, found in elements.items():
+        for tag, attributes in found:
+            source = attributes.get("src") or ""
+            assert tag != "script" or not re.search("katex|mathjax|fontawesome|thebe", source), page
+
+
+def test_every_public_name_is_in_the_api_reference(site):
+    page = (site / "api.html").read_text(encoding="utf-8")
+    missing = [
+        name
+        for name in nn.__all__
+        if f'id="nnlearn.{name}"' not in page and f'id="module-nnlearn.{name}"' not in page
+    ]
+    assert missing == []
+
+
+def test_the_index_leads_from_each_equation_to_its_proof(site):
+    page = (site / "equations.html").read_text(encoding="utf-8")
+    assert page.count('class="equation docutils container"') >= 45
+    assert "no test" not in re.sub(r"<[^>]*>", "", page)
+
+
+def test_no_page_asks_another_host_or_complains(chromium, address, names):
+    strangers, complaints = set(), []
+    page = chromium.new_page()
+    page.on(
+        "request", lambda r: strangers.add(r.url) if not r.url.startswith((address, "data:")) else 0
+    )
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "response", lambda r: complaints.append(f"{r.status} {r.url}") if r.status >= 400 else 0
+    )
+    for name in names:
+        page.goto(f"{address}/{name}", wait_until="load")
+    page.close()
+    assert strangers == set()
+    assert complaints == []
+
+
+def test_no_page_scrolls_sideways_on_a_phone(chromium, address, names):
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
+    wide = []
+    for name in names:
+        page.goto(f"{address}/{name}", wait_until="load")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 360:
+            wide.append(f"{name}: {width}")
+    page.close()
+    assert wide == []
+
+
+def test_a_wide_equation_can_be_scrolled_to_both_ends(chromium, address, names):
+    """Its left end is inside its box, and the box scrolls as far as the equation reaches."""
+    script = """() => [...document.querySelectorAll('div.math > .katex-display')].filter(box => {
+        const inner = box.querySelector('.katex-html').getBoundingClientRect();
+        return inner.left < box.getBoundingClientRect().left - 1;
+    }).map(box => box.textContent.slice(0, 60))"""
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
+    for name in names:
+        page.goto(f"{address}/{name}", wait_until="load")
+        assert page.evaluate(script) == [], name
+    page.close()
+
+
+def test_there_is_one_search_field(chromium, address):
+    for width in (1280, 390):
+        page = chromium.new_page(viewport={"width": width, "height": 900})
+        page.goto(f"{address}/02-learning.html", wait_until="load")
+        fields = page.locator(".search-button-field, .search-button, input[type=search]")
+        shown = [f for f in fields.all() if f.is_visible()]
+        assert len(shown) == (1 if width > 600 else 0) or (width <= 600 and len(shown) == 1)
+        page.close()
+
+
+@pytest.mark.parametrize("word", ["overfitting", "chain rule", "Adam"])
+def test_the_search_finds(chromium, address, word):
+    page = chromium.new_page()
+    page.goto(f"{address}/search.html?q={word}", wait_until="load")
+    page.wait_for_selector("#search-results li a", timeout=10_000)
+    assert page.locator("#search-results li").count() >= 1
+    page.close()
+
+
+def test_mathematics_is_there_without_javascript(chromium, address):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/04-ann.html", wait_until="load")
+    assert page.locator(".katex-display").count() >= 20
+    box = page.locator(".katex-display .katex-html").first.bounding_box()
+    assert box["width"] > 50
+    assert box["height"] > 15
+    context.close()
+
+
+CONTRAST = """() => {
+  const light = c => { const v = c.map(x => { x /= 255;
+    return x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4 });
+    return 0.2126 * v[0] + 0.7152 * v[1] + 0.0722 * v[2] };
+  const parse = s => (s.match(/[\\d.]+/g) || []).map(Number);
+  const ground = e => { for (; e; e = e.parentElement) {
+    const c = parse(getComputedStyle(e).backgroundColor);
+    if (c.length >= 3 && (c.length < 4 || c[3] > 0.5)) return c.slice(0, 3) }
+    return [255, 255, 255] };
+  const faint = [];
+  for (const e of document.querySelectorAll('article p, article li, article code, article pre span, '
+      + 'article figcaption *, article td, article th, article h1, article h2, article a, article summary, '
+      + 'article .katex, nav a, .eqno')) {
+    if (!e.textContent.trim() || !e.getClientRects().length) continue;
+    const a = light(parse(getComputedStyle(e).color).slice(0, 3)), b = light(ground(e));
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) faint.push(ratio.toFixed(2) + ' ' + e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 30));
+  }
+  return [...new Set(faint)].slice(0, 10) }"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_and_equations_stand_out(chromium, address, theme):
+    context = chromium.new_context(color_scheme=theme)
+    page = context.new_page()
+    for name in ("index", "04-ann", "exercises/03-backpropagation", "equations", "api"):
+        page.goto(f"{address}/{name}.html", wait_until="load")
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        assert page.evaluate(CONTRAST) == [], name
+    context.close()
+
+
+def test_a_dark_page_turns_its_figures_dark_but_not_its_photographs(chromium, address):
+    context = chromium.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{address}/02-learning.html", wait_until="load")
+    look = "e => getComputedStyle(e).filter"
+    assert "invert" in page.locator(".cell:not(.tag_photo) .cell_output img").first.evaluate(look)
+    assert "invert" not in page.locator(".cell.tag_photo .cell_output img").first.evaluate(look)
+    context.close()
