@@ -1,0 +1,77 @@
+"""What all tests share: the namespaces, the size of generated tests, and the rule about skips."""
+
+import os
+import warnings
+
+import hypothesis
+import numpy as np
+import pytest
+from witnesses import SPACES, make_space
+
+NO_GPU = "no GPU"
+
+# The same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
+hypothesis.settings.register_profile(
+    "ci", derandomize=True, max_examples=15, deadline=None, database=None
+)
+hypothesis.settings.register_profile("explore", max_examples=500, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def has_gpu():
+    """Whether CuPy finds a device."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import cupy
+
+            return cupy.cuda.runtime.getDeviceCount() > 0
+    except Exception:
+        return False
+
+
+def _parameter(name):
+    return pytest.param(name, marks=pytest.mark.gpu) if name == "cupy" else name
+
+
+@pytest.fixture(scope="session", params=[_parameter(name) for name in SPACES])
+def space(request):
+    """Each namespace in turn: where the arrays of a test live."""
+    if request.param == "cupy" and not has_gpu():
+        pytest.skip(NO_GPU)
+    return make_space(request.param)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def _refuse(report):
+    """In continuous integration every skip but that for a missing GPU is a failure."""
+    if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if NO_GPU not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"skipped in continuous integration: {reason}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    _refuse(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    report = yield
+    _refuse(report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = terminalreporter.stats.get("skipped", [])
+    without = [r for r in skipped if isinstance(r.longrepr, tuple) and NO_GPU in r.longrepr[2]]
+    if without:
+        terminalreporter.write_line(f"{len(without)} tests were skipped: {NO_GPU}")
