@@ -167,16 +167,20 @@ class product:
             out[...] = self.a @ self.b
 
 
-@functools.cache
 def is_floating(dtype):
     """Whether a dtype of any library is a real floating-point one."""
-    return str(dtype).rpartition(".")[2].startswith(("float", "bfloat"))
+    return _dtype_name(type(dtype), dtype).startswith(("float", "bfloat"))
+
+
+def is_integer(dtype):
+    """Whether a dtype of any library is a signed or unsigned integer."""
+    return _dtype_name(type(dtype), dtype).startswith(("int", "uint"))
 
 
 @functools.cache
-def is_integer(dtype):
-    """Whether a dtype of any library is a signed or unsigned integer."""
-    return str(dtype).rpartition(".")[2].startswith(("int", "uint"))
+def _dtype_name(library_type, dtype):
+    # Keyed by the type too: dtypes of two libraries must not be compared with one another.
+    return str(dtype).rpartition(".")[2]
 
 
 def uniform(generator, like):

@@ -158,7 +158,7 @@ def _output_gradients(name, value, dvalues):
         if i >= len(dvalues):
             dvalues.append((xp.ones_like if v.shape == () and i == 0 else xp.zeros_like)(v))
         elif not hasattr(dvalues[i], "shape"):
-            dvalues[i] = xp.asarray(dvalues[i], dtype=v.dtype)
+            dvalues[i] = xp.asarray(dvalues[i], dtype=v.dtype, device=v.device)
         if dvalues[i].shape != v.shape:
             raise ValueError(
                 f"backward of {name}: the gradient has shape {dvalues[i].shape}, expected the "
