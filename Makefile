@@ -19,7 +19,7 @@ help:  ## list the targets
 # requirements.txt is the full pinned set: here it bounds what the extras bring in.
 $(VENV)/.book: requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nnlearn needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/python || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[book]'
 	@touch $@
 

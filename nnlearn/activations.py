@@ -23,7 +23,7 @@ def sigmoid(z):
 
     Notes
     -----
-    Written with the exponential of minus abs(z), which cannot overflow and keeps its digits in both tails.
+    Written with exp(-abs(z)), which cannot overflow and keeps its digits in both tails.
     Source: eq-sigmoid, eq-sigmoid-derivative.
     """
     xp = array_namespace(z)
