@@ -123,4 +123,10 @@ def _common_palette(images):
         sample.paste(images[i], (0, k * height))
     plain = PillowImage.Dither.NONE
     palette = sample.quantize(128, dither=plain)
+    # Nearly white becomes white: the picture's paper must be that of the page.
+    colours = palette.getpalette()
+    for i in range(0, len(colours), 3):
+        if min(colours[i : i + 3]) >= 248:
+            colours[i : i + 3] = [255, 255, 255]
+    palette.putpalette(colours)
     return [image.quantize(palette=palette, dither=plain) for image in images]
