@@ -45,7 +45,7 @@ def differentiable(shapes=None):
         signature = Signature(function.__name__, shapes or "")
 
         def forward(*args, **kw):
-            signature.check(args)
+            signature.check(args, kw)
             return function(*args, **kw)
 
         @functools.wraps(function)

@@ -35,15 +35,21 @@ class Signature:
     def __init__(self, operation, text):
         self.operation = operation
         arguments = text.partition("->")[0]
+        if _ARGUMENT.sub("", arguments).strip(", ") or re.search(r", *\.\.\.", arguments):
+            raise ValueError(
+                f"{operation}: the shapes {text!r} cannot be read, expected such as "
+                "'x (..., D), labels int (...) -> z (..., M)'"
+            )
         self.arguments = [
             (name, kind == " int", tuple(d.strip() for d in dims.split(",") if d.strip()))
             for name, kind, dims in _ARGUMENT.findall(arguments)
         ]
 
-    def check(self, args):
-        """Raise TypeError or ValueError if the leading arguments do not fit."""
+    def check(self, args, keywords=None):
+        """Raise TypeError or ValueError if the declared arguments do not fit."""
         sizes: dict = {}
-        for (name, integer, dims), array in zip(self.arguments, args, strict=False):
+        for i, (name, integer, dims) in enumerate(self.arguments):
+            array = args[i] if i < len(args) else (keywords or {}).get(name)
             if array is not None:
                 self._check_type(name, integer, array)
                 self._check_shape(name, dims, array.shape, sizes)

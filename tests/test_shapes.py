@@ -1,0 +1,87 @@
+"""Shapes: the one-line form is understood, and what does not fit is said in full."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from witnesses import batch_shapes, close
+
+import nnlearn as nn
+from nnlearn.shapes import Signature, as_rows
+
+
+def check(text, *shapes, dtype=float):
+    Signature("f", text).check([np.zeros(s, dtype) if s is not None else None for s in shapes])
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes"),
+    [
+        ("x (...)", [()]),
+        ("x (...)", [(2, 0, 3)]),
+        ("x (..., D), W (M, D), b (M) -> z (..., M)", [(3,), (4, 3), (4,)]),
+        ("x (..., D), W (M, D), b (M) -> z (..., M)", [(5, 2, 0), (0, 0), (0,)]),
+        ("a (...), b (...)", [(2, 3), (2, 3)]),
+        ("a (..., K), b (...)", [(2, 3), (2,)]),
+        ("a (N, 3)", [(7, 3)]),
+        ("a (N, N)", [(2, 2)]),
+        ("a ()", [()]),
+        ("a (D), b (D), c (D)", [(2,), None, (2,)]),
+        ("", [(1, 2)]),
+    ],
+)
+def test_what_fits(text, shapes):
+    check(text, *shapes)
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "message"),
+    [
+        ("a (N, 3)", [(7, 4)], "f: a has shape (7, 4), expected (N, 3)"),
+        ("a (N, N)", [(2, 3)], "f: a has shape (2, 3), expected (N, N) with N = 2"),
+        ("a ()", [(1,)], "f: a has shape (1,), expected ()"),
+        ("a (D), b (D)", [(2,), (3,)], "f: b has shape (3,), expected (D,) with D = 2"),
+        ("a (D), b (D), c (D)", [(2,), None, (3,)], "f: c has shape (3,), expected (D,)"),
+        ("a (..., K)", [()], "f: a has shape (), expected (..., K)"),
+        ("a (..., K), b (...)", [(2, 3), (3,)], "expected (...,) with ... = (2,)"),
+        ("a (..., D), b (..., D)", [(2, 3), (1, 3)], "f: b has shape (1, 3)"),
+    ],
+)
+def test_what_does_not_fit(text, shapes, message):
+    with pytest.raises(ValueError, match="has shape") as caught:
+        check(text, *shapes)
+    assert message in str(caught.value)
+
+
+def test_kinds():
+    check("a int (N)", (2,), dtype="int32")
+    with pytest.raises(TypeError, match="f: a has dtype float64, expected an integer array"):
+        check("a int (N)", (2,))
+    with pytest.raises(TypeError, match="f: a has dtype bool, expected a floating-point array"):
+        check("a (N)", (2,), dtype=bool)
+    with pytest.raises(TypeError, match=r"f: a is a tuple, expected .*nn\.asarray makes one"):
+        Signature("f", "a (N)").check([(1.0, 2.0)])
+
+
+def test_arguments_by_name_are_checked_too():
+    """A target of another shape would be broadcast, silently, to a wrong loss."""
+    with pytest.raises(ValueError, match=r"target has shape \(3,\)"):
+        nn.mean_squared_error(np.ones((3, 1)), target=np.ones(3))
+    with pytest.raises(ValueError, match=r"W has shape \(2, 4\)"):
+        nn.dense(b=np.ones(2), W=np.ones((2, 4)), x=np.ones((5, 3)))
+    assert nn.dense(b=np.ones(2), W=np.ones((2, 3)), x=np.ones((5, 3))).shape == (5, 2)
+
+
+@pytest.mark.parametrize("text", ["x", "x (..., D", "x (..., D); W (M, D)", "x (N, ...)", "(N)"])
+def test_a_signature_that_cannot_be_read_is_refused(text):
+    with pytest.raises(ValueError, match="f: the shapes"):
+        Signature("f", text)
+
+
+@given(shape=batch_shapes, D=st.integers(0, 3))
+def test_as_rows(space, shape, D):
+    x = np.arange(float(np.prod(shape, dtype=int) * D)).reshape(*shape, D)
+    rows = as_rows(space.array(x))
+    assert space.holds(rows)
+    expected = [x[index] for index in np.ndindex(*shape)]
+    close(nn.to_numpy(rows), np.reshape(expected, (len(expected), D)), 0, "rows")
