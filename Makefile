@@ -55,7 +55,11 @@ execute: $(VENV)/.book  ## execute the chapters in place, for committing (CHAPTE
 	$(BIN)/python book/_ext/execute.py $(CHAPTERS)
 
 lock: $(VENV)/.test  ## write requirements.txt anew from pyproject.toml
-	$(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --extra dev --upgrade --output-file requirements.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header \
+	    --unsafe-package nnlearn --unsafe-package pip --unsafe-package setuptools \
+	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	    --output-file requirements.txt pyproject.toml
+	@sed -i.bak '1i # The full pinned set that was tested, on Python 3.11. Written by: make lock' requirements.txt && rm requirements.txt.bak
 
 bench: $(VENV)/.test  ## time a training step against PyTorch
 	$(BIN)/python -m benchmarks
