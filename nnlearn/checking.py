@@ -40,8 +40,8 @@ def check_gradients(f, *args, wrt=None, tolerance=1e-6, samples=200, seed=0, **k
     Parameters
     ----------
     f, *args, wrt, **kw
-        As in `nnlearn.vjp`. Arguments are taken in float64; a random generator among the keyword
-        arguments starts from the same state at every evaluation.
+        As in `nnlearn.vjp`. Arguments are taken in float64; a random generator among them starts
+        from the same state at every evaluation.
     tolerance : float
         The largest difference allowed, relative to the larger of the two numbers and 1.
     samples : int
@@ -70,6 +70,7 @@ def check_gradients(f, *args, wrt=None, tolerance=1e-6, samples=200, seed=0, **k
     positions = [wrt] if isinstance(wrt, int) else list(wrt)
 
     def outputs(arguments):
+        arguments = [a if is_differentiable(a) else copy.deepcopy(a) for a in arguments]
         value, backward = vjp(f, *arguments, wrt=positions, **copy.deepcopy(kw))
         return (value if isinstance(value, tuple) else (value,)), backward
 

@@ -6,6 +6,7 @@ value; `vjp` gives both. Nothing is recorded on a tape.
 """
 
 import functools
+from collections.abc import Iterable
 
 from nnlearn.backend import array_namespace, is_floating
 from nnlearn.shapes import Signature
@@ -46,7 +47,13 @@ def differentiable(shapes=None):
 
         def forward(*args, **kw):
             signature.check(args, kw)
-            return function(*args, **kw)
+            result = function(*args, **kw)
+            if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
+                raise TypeError(
+                    f"{function.__name__}: its body gives a {type(result).__name__}, expected "
+                    "value, backward with a function backward"
+                )
+            return result
 
         @functools.wraps(function)
         def operation(*args, **kw):
@@ -127,6 +134,8 @@ def _positions(name, args, wrt):
         if not positions:
             raise ValueError(f"vjp: {name} is given no floating-point array to differentiate by")
         return positions, len(positions) == 1
+    if not isinstance(wrt, int | Iterable):
+        raise TypeError(f"vjp: wrt is {wrt!r}, expected a position or several")
     positions = (wrt,) if isinstance(wrt, int) else tuple(wrt)
     for i in positions:
         if not (isinstance(i, int) and 0 <= i < len(args)):

@@ -66,13 +66,22 @@ class Parameters(Mapping):
 
     def __init__(self, vector, layout, state=None):
         self.layout = layout if isinstance(layout, Layout) else Layout(layout)
+        self.vector = vector
+        self.state = state
+
+    @property
+    def vector(self):
+        """θ itself. Another vector of the same length may take its place."""
+        return self._vector
+
+    @vector.setter
+    def vector(self, vector):
         if vector.shape != (self.layout.size,):
             raise ValueError(
                 f"Parameters: vector has shape {vector.shape}, expected ({self.layout.size},)"
             )
-        self.vector = vector
-        self.state = state
-        self._views = {}
+        self._vector = vector
+        self._views = {}  # those into the old one
 
     def __getitem__(self, name):
         if name not in self._views:

@@ -1,0 +1,160 @@
+"""Parameters: one vector, and views into it, in every namespace."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import nnlearn as nn
+from nnlearn.parameters import Layout
+
+SHAPES = {"0.W": (2, 3), "0.b": (2,), "10.gamma": (), "1.inner.W": (1, 2), "1.inner.b": (0,)}
+SIZE = 6 + 2 + 1 + 2 + 0
+
+
+def numbered(space, dtype="float64", state=None):
+    return nn.Parameters(space.array(np.arange(SIZE), dtype), SHAPES, state)
+
+
+def values(a):
+    return nn.to_numpy(a).ravel().tolist()
+
+
+def test_views_have_names_shapes_and_their_place(space):
+    params = numbered(space)
+    assert list(params) == list(SHAPES)
+    assert len(params) == 5
+    assert {name: a.shape for name, a in params.items()} == SHAPES
+    assert values(params["0.W"]) == [0, 1, 2, 3, 4, 5]
+    assert values(params["0.b"]) == [6, 7]
+    assert values(params["10.gamma"]) == [8]
+    assert values(params["1.inner.W"]) == [9, 10]
+    assert "0.W" in params
+    assert "0.V" not in params
+
+
+def test_views_are_views(space):
+    """Writing a view changes the vector, and the other way round."""
+    params = numbered(space)
+    view = params["0.b"]
+    view += 10.0
+    assert values(params.vector)[6:8] == [16, 17]
+    params["0.W"][1, 0] = -1.0
+    assert values(params.vector)[3] == -1
+    params.vector[...] = 0.0 * params.vector
+    assert values(view) == [0, 0]
+    params["0.b"] *= 2.0
+    params["0.b"] = space.array([5.0, 6.0])
+    params["10.gamma"] = 7.0
+    assert values(params.vector)[6:9] == [5, 6, 7]
+    assert values(view) == [5, 6]
+
+
+def test_a_part_is_a_view_too(space):
+    params = numbered(space)
+    part = params.part("1")
+    assert list(part) == ["inner.W", "inner.b"]
+    part["inner.W"] = space.array([[1.5, 2.5]])
+    assert values(params["1.inner.W"]) == [1.5, 2.5]
+    assert values(part.part("inner")["W"]) == [1.5, 2.5]
+    assert list(params.part("10")) == ["gamma"]  # not mixed up with "1"
+    assert list(params.part("nothing")) == []
+    assert params.part("nothing").vector.shape == (0,)
+
+
+def test_the_state_comes_along(space):
+    state = nn.Parameters(space.array([1.0, 2.0]), {"0.mean": (2,)})
+    params = numbered(space, state=state)
+    params.part("0").state["mean"] += 1.0
+    assert values(state.vector) == [2, 3]
+    copied = params.copy()
+    state["0.mean"] = 0.0
+    assert values(copied.state.vector) == [2, 3]
+    params.assign(copied)
+    assert values(state.vector) == [2, 3]
+    assert numbered(space).part("0").state is None
+
+
+def test_copies_are_independent_and_stay_where_they_are(space):
+    params = numbered(space, "float32")
+    for other, expected in [
+        (params.copy(), list(range(SIZE))),
+        (params.zeros_like(), [0] * SIZE),
+        (params.empty_like(), None),
+    ]:
+        assert space.holds(other.vector)
+        assert str(other.vector.dtype).endswith("float32")
+        assert list(other) == list(params)
+        if expected:
+            assert values(other.vector) == expected
+        other["0.b"] = 99.0
+        assert values(params["0.b"]) == [6, 7]
+
+
+def test_assign_keeps_the_vector(space):
+    params, other = numbered(space), numbered(space)
+    other.vector[...] = other.vector + 1
+    vector, view = params.vector, params["0.b"]
+    params.assign(other)
+    assert params.vector is vector
+    assert values(view) == [7, 8]
+
+
+def test_astype(space):
+    space.use()
+    try:
+        state = nn.Parameters(space.array([1.0], "float32"), {"0.mean": (1,)})
+        wide = numbered(space, "float32", state).astype("float64")
+    finally:
+        nn.use_backend("numpy")
+    assert space.holds(wide.vector)
+    assert str(wide.vector.dtype).endswith("float64")
+    assert str(wide.state.vector.dtype).endswith("float64")
+    assert values(wide.vector) == list(range(SIZE))
+
+
+def test_a_new_vector_gets_new_views(space):
+    """Views into a vector that is no longer θ would go on as if nothing had happened."""
+    params = numbered(space)
+    assert values(params["0.b"]) == [6, 7]
+    params.vector = params.vector + 1
+    assert values(params["0.b"]) == [7, 8]
+    with pytest.raises(ValueError, match=r"Parameters: vector has shape \(3,\), expected \(11,\)"):
+        params.vector = space.array([1.0, 2.0, 3.0])
+    assert values(params["0.b"]) == [7, 8]
+
+
+def test_what_does_not_fit():
+    with pytest.raises(ValueError, match=r"vector has shape \(3,\), expected \(2,\)"):
+        nn.Parameters(np.ones(3), {"b": (2,)})
+    with pytest.raises(ValueError, match=r"vector has shape \(1, 2\), expected \(2,\)"):
+        nn.Parameters(np.ones((1, 2)), {"b": (2,)})
+    params = nn.Parameters(np.ones(2), {"b": (2,)})
+    with pytest.raises(ValueError, match=r"'b' is given shape \(1,\), expected \(2,\)"):
+        params["b"] = np.ones(1)
+    with pytest.raises(KeyError, match="no parameter 'W'; there are b"):
+        params["W"]
+    with pytest.raises(KeyError, match="there are none"):
+        nn.Parameters(np.ones(0), {})["W"]
+
+
+def test_they_are_compared_as_objects():
+    a, b = nn.Parameters(np.ones(2), {"b": (2,)}), nn.Parameters(np.ones(2), {"b": (2,)})
+    assert a == a
+    assert a != b
+    assert len({a, b}) == 2
+
+
+def test_repr():
+    params = nn.Parameters(np.ones(8), {"0.W": (2, 3), "0.b": (2,)})
+    assert repr(params) == "Parameters of 8 numbers\n  0.W: (2, 3)\n  0.b: (2,)"
+
+
+@given(shapes=st.lists(st.lists(st.integers(0, 3), max_size=3).map(tuple), max_size=5))
+def test_layout_covers_the_vector_once(shapes):
+    layout = Layout({f"{i}.a": shape for i, shape in enumerate(shapes)})
+    covered = [i for where in layout.slices.values() for i in range(where.start, where.stop)]
+    assert covered == list(range(layout.size))
+    params = nn.Parameters(np.arange(float(layout.size)), layout)
+    together = [np.ravel(a) for a in params.values()]
+    np.testing.assert_array_equal(np.concatenate([np.zeros(0), *together]), params.vector)
