@@ -117,7 +117,7 @@ class Adam(Optimizer):
     def __init__(self, learning_rate=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0):
         super().__init__(learning_rate, weight_decay)
         self.betas = tuple(_in_range(self, f"betas[{i}]", b, 0, 1) for i, b in enumerate(betas))
-        self.eps = eps
+        self.eps = _in_range(self, "eps", eps, 0, float("inf"))
 
     def update(self, xp, theta, g, m, s):
         beta1, beta2 = self.betas
@@ -131,9 +131,9 @@ class Adam(Optimizer):
 
 
 def _in_range(optimizer, name, value, low, high):
-    """Return a setting; refuse one that is not a number in [low, high)."""
+    """Return a setting as a float; refuse one that is not a number in [low, high)."""
     if not low <= value < high:
         raise ValueError(
             f"{type(optimizer).__name__}: {name} is {value}, expected a number in [{low}, {high})"
         )
-    return value
+    return float(value)  # a NumPy float64 would make float32 arithmetic float64
