@@ -67,7 +67,8 @@ class Activation(Layer):
         return self.function.forward(x, **self.settings)
 
     def __repr__(self):
-        settings = ", ".join(f"{name}={value}" for name, value in self.settings.items())
+        named = {} if type(self) is not Activation else {"function": self.function.__name__}
+        settings = ", ".join(f"{name}={v}" for name, v in (named | self.settings).items())
         return f"{type(self).__name__}({settings})"
 
 
@@ -182,9 +183,6 @@ class LayerNorm(Layer):
     def operation(self, params, x, training, generator):
         return layer_norm.forward(x, params["gamma"], params["beta"], eps=self.eps)
 
-    def __repr__(self):
-        return f"{type(self).__name__}({self.features})"
-
 
 class BatchNorm(LayerNorm):
     """Normalization of each feature over the batch. Source: eq-batch-norm.
@@ -221,7 +219,13 @@ class BatchNorm(LayerNorm):
         xp = array_namespace(x, gamma)
         scale = 1 / xp.sqrt(params.state["variance"] + self.eps)
         x_hat = (x - params.state["mean"]) * scale
-        return scale_and_shift.forward(x_hat, gamma, beta)
+        y, backward_y = scale_and_shift.forward(x_hat, gamma, beta)
+
+        def backward(dy):
+            dx_hat, dgamma, dbeta = backward_y(dy)
+            return lambda: dx_hat() * scale, dgamma, dbeta
+
+        return y, backward
 
     def _remember(self, state, x):
         """Move the running statistics; the variance is the unbiased one, as in the paper."""

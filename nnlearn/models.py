@@ -86,6 +86,10 @@ class Layer(ABC):
 
         return y, gradients_of
 
+    def __repr__(self):
+        settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({settings})"
+
 
 class Sequential(Layer):
     """Layers in a row: the output of one is the input of the next.
