@@ -47,7 +47,7 @@ def explain(value, expected, allowed: float, hints: Hints) -> str:
         return _shape(value, expected, allowed)
     if not np.all(np.isfinite(value)) and np.all(np.isfinite(expected)):
         return _not_finite(value)
-    return _pattern(value, expected, allowed) + _size(value, expected, allowed)
+    return _pattern(value, expected, allowed) or _size(value, expected, allowed)
 
 
 def _shape(value, expected, allowed) -> str:
@@ -76,16 +76,16 @@ def _pattern(value, expected, allowed) -> str:
     """A remark when a simple relation explains the whole difference, else an empty text."""
     square = value.ndim == 2 and value.shape[0] == value.shape[1]
     if square and agrees(value.T, expected, allowed):
-        return "Your array is the transpose of the right one. "
+        return "Your array is the transpose of the right one."
     if agrees(-value, expected, allowed):
-        return "The sign is the wrong way round. "
+        return "The sign is the wrong way round."
     right = np.abs(expected) > allowed
     # One number says nothing about a factor: any two numbers have one.
     if np.sum(right) >= 2 and np.all(np.isfinite(value)):
         ratio = value[right] / expected[right]
         factor = float(np.mean(ratio))
         if abs(factor) > 1e-3 and agrees(value / factor, expected, allowed / abs(factor)):
-            return f"Every entry is the right one times {factor:.4g}. "
+            return f"Every entry is the right one times {factor:.4g}."
     return ""
 
 

@@ -53,9 +53,9 @@ class Report:
         print(f"  {result.number}  {exercise.title:<44} {words}", flush=True)
         if result.state == "wrong":
             for line in _without_first(result.message).splitlines():
-                print(textwrap.fill(line, self.width, **_indents("")))
+                print(textwrap.fill(line, self.width, **_indents()))
             hint = f"Hint: {_plain(exercise.folded('hint'))}"
-            print(textwrap.fill(hint, self.width, **_indents("")))
+            print(textwrap.fill(hint, self.width, **_indents()))
             print()
 
     def __exit__(self, kind, *_):
@@ -88,8 +88,8 @@ def status_line(chapter: str, states: list[str]) -> str:
     return f"{chapter:<22}{', '.join(parts)}"
 
 
-def _indents(mark: str) -> dict:
-    return {"initial_indent": f"       {mark}", "subsequent_indent": "       "}
+def _indents() -> dict:
+    return {"initial_indent": "       ", "subsequent_indent": "       ", "break_on_hyphens": False}
 
 
 def _without_first(message: str) -> str:
