@@ -54,7 +54,9 @@ format: $(VENV)/.test  ## let ruff mend what it can
 execute: $(VENV)/.book  ## execute the chapters in place, for committing (CHAPTERS=book/02-learning.ipynb for one)
 	$(BIN)/python book/_ext/execute.py $(CHAPTERS)
 
-lock: $(VENV)/.test  ## write requirements.txt anew from pyproject.toml
+lock:  ## write requirements.txt anew from pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip-compile || $(BIN)/python -m pip install --quiet --upgrade pip pip-tools
 	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header \
 	    --unsafe-package nnlearn --unsafe-package pip --unsafe-package setuptools \
 	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
