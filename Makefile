@@ -61,7 +61,7 @@ lock:  ## write requirements.txt anew from pyproject.toml
 	    --unsafe-package nnlearn --unsafe-package pip --unsafe-package setuptools \
 	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    --output-file requirements.txt pyproject.toml
-	@sed -i.bak '1i # The full pinned set that was tested, on Python 3.11. Written by: make lock' requirements.txt && rm requirements.txt.bak
+	@sed -i.bak -e 's/+cpu$$//' -e '1i # The full pinned set that was tested, on Python 3.11. Written by: make lock' requirements.txt && rm requirements.txt.bak
 
 bench: $(VENV)/.test  ## time a training step against PyTorch
 	$(BIN)/python -m benchmarks
