@@ -53,9 +53,9 @@ class Report:
         print(f"  {result.number}  {exercise.title:<44} {words}", flush=True)
         if result.state == "wrong":
             for line in _without_first(result.message).splitlines():
-                print(textwrap.fill(line, self.width, **_indents()))
+                print(_filled(line, self.width))
             hint = f"Hint: {_plain(exercise.folded('hint'))}"
-            print(textwrap.fill(hint, self.width, **_indents()))
+            print(_filled(hint, self.width))
             print()
 
     def __exit__(self, kind, *_):
@@ -88,10 +88,6 @@ def status_line(chapter: str, states: list[str]) -> str:
     return f"{chapter:<22}{', '.join(parts)}"
 
 
-def _indents() -> dict:
-    return {"initial_indent": "       ", "subsequent_indent": "       ", "break_on_hyphens": False}
-
-
 def _without_first(message: str) -> str:
     """Leave out the line that the report itself already says."""
     first, _, rest = message.partition("\n")
@@ -102,3 +98,11 @@ def _plain(text: str) -> str:
     """Return a hint's Markdown as one paragraph for a terminal."""
     text = re.sub(r"\{(?:eq|doc|ref)\}`([^`]*)`", r"\1", text)
     return " ".join(text.split())
+
+
+def _filled(text: str, width: int) -> str:
+    """Return a text under its exercise, broken between words only: labels stay whole."""
+    indent = " " * 7
+    return textwrap.fill(
+        text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
