@@ -54,17 +54,17 @@ def load_checkpoint(path):
         If the file is no checkpoint of this format.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             arrays = {k.removeprefix("array."): file[k] for k in file.files if k != "facts"}
-    except (ValueError, KeyError, OSError, zlib.error) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+        if facts.pop("format", None) != _FORMAT:
+            raise ValueError(f"it has another format, expected {_FORMAT}")
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged file may fail in any way that unpacking can
         raise ValueError(
-            f"load_checkpoint: {path} is no checkpoint of nnlearn ({error})"
+            f"load_checkpoint: {path} is no checkpoint of nnlearn ({type(error).__name__}: {error})"
         ) from error
-    if facts.pop("format", None) != _FORMAT:
-        raise ValueError(f"load_checkpoint: {path} has another format, expected {_FORMAT}")
     return arrays, facts
 
 

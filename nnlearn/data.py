@@ -122,8 +122,8 @@ def batches(arrays, size, generator=None):
     if generator is not None:
         order = xp.asarray(generator.permutation(lengths[0]), device=arrays[0].device)
     for start in range(0, lengths[0], size):
-        part = slice(start, start + size)
+        part = slice(start, min(start + size, lengths[0]))
         if order is None:
-            yield tuple(a[part] for a in arrays)
+            yield tuple(a[part, ...] for a in arrays)
         else:
             yield tuple(xp.take(a, order[part], axis=0) for a in arrays)

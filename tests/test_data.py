@@ -1,0 +1,114 @@
+"""The data is what it says it is, on every backend."""
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.preprocessing import StandardScaler
+from witnesses import close
+
+import nnlearn as nn
+from nnlearn.data import batches, standardize_columns
+
+
+@pytest.fixture
+def backend(space):
+    """Make the space the current backend for one test."""
+    space.use()
+    yield space
+    nn.use_backend("numpy")
+
+
+def test_mnist(backend):
+    (x, y), (x_test, y_test) = nn.data.load_mnist()
+    assert x.shape == (8000, 28, 28)
+    assert x_test.shape == (2000, 28, 28)
+    assert y.shape == (8000,)
+    assert y_test.shape == (2000,)
+    for a, dtype in [(x, "float32"), (x_test, "float32"), (y, "int64"), (y_test, "int64")]:
+        assert backend.holds(a)
+        assert str(a.dtype).endswith(dtype)
+    brightness, digits = nn.to_numpy(x), nn.to_numpy(y)
+    assert brightness.min() == 0
+    assert brightness.max() == 1
+    assert set(digits) == set(range(10))
+    assert np.bincount(digits).min() > 600  # no digit is rare
+    # a one is narrow and a zero is not: the labels belong to the pictures
+    width = (brightness.max(axis=1) > 0.5).sum(axis=1)
+    assert width[digits == 1].mean() < 0.6 * width[digits == 0].mean()
+
+
+def test_no_digit_is_in_both_parts():
+    (x, _), (x_test, _) = nn.data.load_mnist()
+    training = {picture.tobytes() for picture in x}
+    assert len(training) == len(x)
+    assert not any(picture.tobytes() in training for picture in x_test)
+
+
+def test_breast_cancer(backend):
+    x, y, names = nn.data.load_breast_cancer()
+    assert backend.holds(x)
+    assert str(x.dtype).endswith("float64")
+    x, y = nn.to_numpy(x), nn.to_numpy(y)
+    assert x.shape == (569, 30)
+    assert y.dtype == np.int64
+    assert (y == 1).sum() == 212  # malignant ones, as the source of the data says
+    assert len(names) == 30
+    assert all(type(name) is str for name in names)
+    radius = x[:, names.index("mean radius")]
+    assert radius[y == 1].mean() > radius[y == 0].mean()
+
+
+def test_without_scikit_learn_it_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ImportError, match="pip install scikit-learn"):
+        nn.data.load_breast_cancer()
+
+
+def test_standardize_columns(space, rng):
+    x, other = rng.normal(3, 5, size=(40, 4)), rng.normal(size=(6, 4))
+    x[:, 2] = 7.0  # a constant column
+    ours = standardize_columns(space.array(x), space.array(other))
+    scaler = StandardScaler().fit(x)
+    for a, expected in zip(ours, [scaler.transform(x), scaler.transform(other)], strict=True):
+        assert space.holds(a)
+        close(nn.to_numpy(a), expected, 1e-12, "standardized")
+    alone = standardize_columns(space.array(x))
+    np.testing.assert_array_equal(nn.to_numpy(alone), nn.to_numpy(ours[0]))
+
+
+@given(n=st.integers(0, 20), size=st.integers(1, 25), shuffled=st.booleans())
+def test_batches_give_every_example_once(space, n, size, shuffled):
+    x = np.arange(2.0 * n).reshape(n, 2)
+    labels = np.arange(n)
+    generator = np.random.default_rng(n) if shuffled else None
+    parts = list(batches([space.array(x), space.array(labels)], size, generator))
+    assert len(parts) == -(-n // size)
+    assert all(space.holds(a) for part in parts for a in part)
+    sizes = [part[0].shape[0] for part in parts]
+    assert sizes[:-1] == [size] * (len(sizes) - 1)
+    seen = np.concatenate([np.zeros(0, int), *(nn.to_numpy(part[1]) for part in parts)])
+    assert sorted(seen) == list(range(n))
+    for rows, which in parts:  # rows and labels stay together
+        np.testing.assert_array_equal(nn.to_numpy(rows), x[nn.to_numpy(which)])
+    if not shuffled:
+        assert list(seen) == list(range(n))
+
+
+def test_the_generator_shuffles_anew_each_time():
+    x = np.arange(50)
+    generator = np.random.default_rng(0)
+    first, second = (next(iter(batches([x], 50, generator)))[0] for _ in range(2))
+    assert (first != second).any()
+    (again,) = next(iter(batches([x], 50, np.random.default_rng(0))))
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(x, np.arange(50))
+
+
+def test_what_does_not_fit():
+    with pytest.raises(ValueError, match=r"batches: arrays have lengths \[3, 2\], expected equal"):
+        next(batches([np.ones(3), np.ones(2)], 1))
+    with pytest.raises(ValueError, match="batches: size is 0, expected at least 1"):
+        next(batches([np.ones(3)], 0))

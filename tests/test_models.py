@@ -1,0 +1,239 @@
+"""Models: layers in a row against PyTorch, and what is not wanted is not computed."""
+
+import numpy as np
+import pytest
+import torch
+from witnesses import close
+
+import nnlearn as nn
+
+
+def boom():
+    raise AssertionError("a gradient that nobody wants was computed")
+
+
+class Guarded(nn.Layer):
+    """y = x · w, which counts the gradients that it is asked for."""
+
+    def __init__(self, learns=True):
+        self.learns = learns
+        self.asked = {"x": 0, "w": 0}
+
+    def parameters(self):
+        return {"w": ((1,), nn.initializers.fill(3.0))} if self.learns else {}
+
+    def operation(self, params, x, training, generator):
+        w = params["w"] if self.learns else 3.0
+
+        def asked(name, value):
+            self.asked[name] += 1
+            return value
+
+        def backward(dy):
+            dx = lambda: asked("x", dy * w)  # noqa: E731
+            dw = lambda: asked("w", (dy * x).sum(keepdims=True).reshape(1))  # noqa: E731
+            return (dx, dw) if self.learns else dx
+
+        return x * w, backward
+
+
+def mlp():
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Dense(6, 5),
+        nn.BatchNorm(5),
+        nn.ReLU(),
+        nn.Dense(5, 4),
+        nn.LayerNorm(4),
+        nn.Tanh(),
+        nn.Dense(4, 3),
+    )
+
+
+def mlp_by_torch(params):
+    layers = [
+        torch.nn.Flatten(),
+        torch.nn.Linear(6, 5),
+        torch.nn.BatchNorm1d(5),
+        torch.nn.ReLU(),
+        torch.nn.Linear(5, 4),
+        torch.nn.LayerNorm(4),
+        torch.nn.Tanh(),
+        torch.nn.Linear(4, 3),
+    ]
+    theirs = torch.nn.Sequential(*layers).double()
+    names = {"W": "weight", "b": "bias", "gamma": "weight", "beta": "bias"}
+    translated = {}
+    for name in params:
+        i, _, short = name.partition(".")
+        translated[name] = f"{i}.{names[short]}"
+    state = {translated[n]: torch.tensor(nn.to_numpy(a)) for n, a in params.items()}
+    theirs.load_state_dict(state, strict=False)
+    return theirs, translated
+
+
+def on(space, params):
+    state = params.state and nn.Parameters(space.array(params.state.vector), params.state.layout)
+    return nn.Parameters(space.array(params.vector), params.layout, state)
+
+
+def test_a_network_against_torch(space, rng):
+    model = mlp()
+    params = on(space, model.init(seed=1, dtype="float64"))
+    theirs, translated = mlp_by_torch(params)
+    x, labels = rng.normal(size=(7, 2, 3)), rng.integers(0, 3, 7)
+
+    logits, backward = nn.vjp(model, params, space.array(x))
+    loss, backward_loss = nn.vjp(nn.softmax_cross_entropy, logits, space.array(labels))
+    grads, dx = backward(backward_loss())
+
+    their_x = torch.tensor(x, requires_grad=True)
+    their_loss = torch.nn.functional.cross_entropy(theirs(their_x), torch.tensor(labels))
+    their_loss.backward()
+    close(nn.to_numpy(loss), their_loss.item(), 1e-12, "loss")
+    close(nn.to_numpy(dx), their_x.grad.numpy(), 1e-10, "dx")
+    by_name = dict(theirs.named_parameters())
+    for name, gradient in grads.items():
+        assert space.holds(gradient)
+        close(nn.to_numpy(gradient), by_name[translated[name]].grad.numpy(), 1e-10, name)
+    theirs.eval()
+    expected = theirs(torch.tensor(x)).detach().numpy()
+    close(nn.to_numpy(model(params, space.array(x))), expected, 1e-12, "inference")
+
+
+def test_check_gradients_of_a_network(space, rng):
+    model = mlp()
+    params = on(space, model.init(seed=1))
+    assert nn.check_gradients(model, params, space.array(rng.normal(size=(4, 2, 3)))) < 1e-6
+
+
+def test_wrt_gives_the_same_bits(rng):
+    model = mlp()
+    params = model.init(dtype="float64")
+    x, dy = rng.normal(size=(4, 2, 3)), rng.normal(size=(4, 3))
+    grads, dx = nn.vjp(model, params, x)[1](dy)
+    np.testing.assert_array_equal(nn.vjp(model, params, x, wrt=0)[1](dy).vector, grads.vector)
+    np.testing.assert_array_equal(nn.vjp(model, params, x, wrt=1)[1](dy), dx)
+    swapped_dx, swapped_grads = nn.vjp(model, params, x, wrt=(1, 0))[1](dy)
+    np.testing.assert_array_equal(swapped_grads.vector, grads.vector)
+    np.testing.assert_array_equal(swapped_dx, dx)
+
+
+@pytest.mark.parametrize(
+    ("learns", "wrt", "expected"),
+    [
+        # what the layers are asked for, (x, w) of each, from the first to the last
+        ([True, True], 0, [(0, 1), (1, 1)]),
+        ([True, True], 1, [(1, 0), (1, 0)]),
+        ([True, True], (0, 1), [(1, 1), (1, 1)]),
+        ([True, True], (), [(0, 0), (0, 0)]),
+        ([False, True], 0, [(0, 0), (0, 1)]),
+        ([True, False], 0, [(0, 1), (1, 0)]),
+        ([False, True, True], 0, [(0, 0), (0, 1), (1, 1)]),
+        ([False, False, True], 0, [(0, 0), (0, 0), (0, 1)]),
+        ([False, True, False], 1, [(1, 0), (1, 0), (1, 0)]),
+    ],
+)
+def test_what_is_not_wanted_is_not_computed(learns, wrt, expected):
+    layers = [Guarded(x) for x in learns]
+    model = nn.Sequential(*layers)
+    _, backward = nn.vjp(model, model.init(dtype="float64"), np.ones((2, 1)), wrt=wrt)
+    backward(np.ones((2, 1)))
+    assert [tuple(layer.asked.values()) for layer in layers] == expected
+
+
+def test_names_and_nesting(rng):
+    inner = nn.Sequential(nn.Dense(3, 4), nn.BatchNorm(4), nn.Tanh())
+    model = nn.Sequential(inner, nn.Dense(4, 2))
+    params = model.init(seed=3, dtype="float64")
+    assert list(params) == ["0.0.W", "0.0.b", "0.1.gamma", "0.1.beta", "1.W", "1.b"]
+    assert list(params.state) == ["0.1.mean", "0.1.variance"]
+    flat = nn.Sequential(nn.Dense(3, 4), nn.BatchNorm(4), nn.Tanh(), nn.Dense(4, 2))
+    flat_params = flat.init(seed=3, dtype="float64")
+    np.testing.assert_array_equal(params.vector, flat_params.vector)
+    x, dy = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    y, backward = nn.vjp(model, params, x)
+    flat_y, flat_backward = nn.vjp(flat, flat_params, x)
+    np.testing.assert_array_equal(y, flat_y)
+    np.testing.assert_array_equal(backward(dy)[0].vector, flat_backward(dy)[0].vector)
+    np.testing.assert_array_equal(params.state.vector, flat_params.state.vector)
+    assert nn.check_gradients(model, params, x) < 1e-6
+
+
+def test_more_than_ten_layers_keep_their_order(rng):
+    model = nn.Sequential(*(nn.Dense(2, 2) for _ in range(12)))
+    params = model.init(dtype="float64")
+    x = rng.normal(size=(3, 2))
+    expected = x
+    for i in range(12):
+        expected = expected @ params[f"{i}.W"].T + params[f"{i}.b"]
+    close(model(params, x), expected, 1e-13, "value")
+    assert nn.check_gradients(model, params, x) < 1e-6
+
+
+def test_an_empty_model(rng):
+    model = nn.Sequential()
+    params = model.init()
+    x = rng.normal(size=(3, 2))
+    np.testing.assert_array_equal(model(params, x), x)
+    grads, dx = nn.vjp(model, params, x)[1](x)
+    assert grads.vector.shape == (0,)
+    np.testing.assert_array_equal(dx, x)
+
+
+def test_init():
+    model = mlp()
+    a, b, c = model.init(seed=1), model.init(seed=1), model.init(seed=2)
+    np.testing.assert_array_equal(a.vector, b.vector)
+    assert (a.vector != c.vector).any()
+    assert a.vector.dtype == "float32"
+    assert a.state.vector.dtype == "float32"
+    generator = np.random.default_rng(1)
+    np.testing.assert_array_equal(model.init(generator).vector, a.vector)
+    assert (model.init(generator).vector != a.vector).any()  # it has moved on
+
+
+def test_nothing_changes_but_the_running_statistics(rng):
+    model = mlp()
+    params = model.init(dtype="float64")
+    before = params.copy()
+    x = rng.normal(size=(4, 2, 3))
+    x_before, dy = x.copy(), np.ones((4, 3))
+    _, backward = nn.vjp(model, params, x)
+    backward(dy)
+    np.testing.assert_array_equal(params.vector, before.vector)
+    np.testing.assert_array_equal(x, x_before)
+    np.testing.assert_array_equal(dy, np.ones((4, 3)))
+    assert (params.state.vector != before.state.vector).all()
+    model(params, x)
+
+
+def test_errors_name_the_layer():
+    model = nn.Sequential(nn.Dense(3, 2), nn.ReLU(), nn.Dense(4, 2), nn.Dropout(0.5))
+    params = model.init()
+    x = np.ones((5, 3), dtype="float32")
+    with pytest.raises(ValueError, match=r"layer 2, Dense\(4, 2\): dense: W has shape \(2, 4\)"):
+        model(params, x)
+    model = nn.Sequential(nn.Dense(3, 2), nn.Dropout(0.5))
+    with pytest.raises(TypeError, match=r"layer 1, Dropout\(0\.5\): dropout: generator is None"):
+        nn.vjp(model, model.init(), x, wrt=0)
+    with pytest.raises(TypeError, match=r"Sequential: layer 1 is <function.*expected a layer"):
+        nn.Sequential(nn.Dense(3, 2), nn.relu)
+    with pytest.raises(TypeError, match="use forward"):
+        model.operation(None, x, False, None)
+
+
+def test_a_layer_with_the_wrong_number_of_gradients_is_refused():
+    class Short(Guarded):
+        def operation(self, params, x, training, generator):
+            return x * params["w"], lambda dy: dy * params["w"]
+
+    layer = Short()
+    _, backward = nn.vjp(layer, layer.init(), np.ones((2, 1), dtype="float32"), wrt=0)
+    with pytest.raises(ValueError, match="zip"):
+        backward(np.ones((2, 1), dtype="float32"))
+
+
+def test_repr():
+    assert repr(nn.Sequential(nn.Dense(3, 2), nn.ReLU())) == "Sequential(Dense(3, 2), ReLU())"
+    assert repr(Guarded()) == "Guarded(learns=True, asked={'x': 0, 'w': 0})"
