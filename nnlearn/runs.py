@@ -1,5 +1,7 @@
 """What changes while a model is trained, and how it is saved and taken up again, bit for bit."""
 
+import math
+
 import numpy as np
 
 from nnlearn.backend import array_namespace
@@ -28,7 +30,9 @@ class History(dict):
         for name, value in record.items():
             self.setdefault(name, []).append(value)
         losses = self.get("validation_loss")
-        if losses and (self.best_epoch is None or losses[-1] < losses[self.best_epoch]):
+        if not losses or math.isnan(losses[-1]):
+            return
+        if self.best_epoch is None or losses[-1] < losses[self.best_epoch]:
             self.best_epoch = len(losses) - 1
 
     @property
@@ -80,12 +84,8 @@ class Run:
 
     def out_of_patience(self, patience):
         """Whether the validation loss has not fallen for `patience` epochs."""
-        best = self.history.best_epoch
-        return (
-            patience is not None
-            and best is not None
-            and (self.history.epochs - 1 - best >= patience)
-        )
+        best = -1 if self.history.best_epoch is None else self.history.best_epoch
+        return patience is not None and self.history.epochs - 1 - best >= patience
 
     def save(self, path):
         """Write the checkpoint."""
@@ -109,8 +109,9 @@ class Run:
     def load(self, path):
         """Take up the run that the checkpoint is of; refuse another's."""
         arrays, facts = load_checkpoint(path)
+        known = facts.get("identity", {})
         for name, value in self.identity.items():
-            if facts["identity"].get(name) != value:
+            if known.get(name) != value:
                 raise ValueError(
                     f"fit: the checkpoint {path} is of another run: its {name} is "
                     f"{facts['identity'].get(name)!r}, here it is {value!r}. Name another file, "

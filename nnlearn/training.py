@@ -135,7 +135,7 @@ def accuracy(logits, labels):
     xp = array_namespace(logits, labels)
     if logits.ndim == labels.ndim or logits.shape[-1] == 1:
         said = xp.reshape(logits, labels.shape) > 0
-        right = said == (labels > 0.5)
+        right = said == (xp.astype(labels, xp.float32) > 0.5)
     else:
         right = xp.argmax(logits, axis=-1) == labels
     return float(xp.mean(xp.astype(right, xp.float32)))
@@ -177,6 +177,8 @@ def _check(data, validation, epochs, batch_size, metrics, patience):
         raise ValueError(f"fit: epochs is {epochs}, expected a whole number, not negative")
     if batch_size < 1:
         raise ValueError(f"fit: batch_size is {batch_size}, expected at least 1")
+    if patience is not None and patience < 1:
+        raise ValueError(f"fit: patience is {patience}, expected at least 1")
     for name, value in {"metrics": metrics, "patience": patience}.items():
         if value is not None and validation is None:
             raise ValueError(f"fit: {name} is given, expected validation data with it")
