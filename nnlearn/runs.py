@@ -114,7 +114,7 @@ class Run:
             if known.get(name) != value:
                 raise ValueError(
                     f"fit: the checkpoint {path} is of another run: its {name} is "
-                    f"{facts['identity'].get(name)!r}, here it is {value!r}. Name another file, "
+                    f"{known.get(name)!r}, here it is {value!r}. Name another file, "
                     "or delete that one"
                 )
         xp = array_namespace(self.params.vector)
