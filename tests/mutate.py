@@ -1,0 +1,246 @@
+"""Break a backward pass on purpose, one small change at a time.
+
+`mutants` finds every backward function of a module and gives changed copies of the module, each
+with one fault of the kinds that people make: a sign, a factor or term left out, plus for minus, a
+transposition, a sum's axis. `load` runs such a copy, beside the package, without touching it.
+"""
+
+import ast
+import copy
+import importlib.util
+import sys
+import types
+from dataclasses import dataclass
+from unittest import mock
+
+#: what a function that hands gradients back is called in this package
+BACKWARD = ("backward", "gradients_of")
+
+
+@dataclass
+class Mutant:
+    """A module with one fault in it."""
+
+    where: str  # the operation whose backward it is, such as "dense" or "BatchNorm.operation"
+    line: int
+    what: str
+    tree: ast.Module
+
+
+def read(module):
+    """Return the parsed source of a module, by name."""
+    with open(importlib.util.find_spec(module).origin) as file:
+        return ast.parse(file.read())
+
+
+def load(module, tree, instead=None):
+    """Run a module's tree as a module of its own; `instead` replaces modules that it imports."""
+    fresh = types.ModuleType(module)
+    fresh.__file__ = importlib.util.find_spec(module).origin
+    with mock.patch.dict(sys.modules, instead or {}):
+        exec(compile(tree, fresh.__file__, "exec"), fresh.__dict__)
+    return fresh
+
+
+def backwards(tree):
+    """Find the backward functions: ``(operation's name, node)``, lambdas ``dy: …`` included."""
+
+    def visit(node, path):
+        for child in ast.iter_child_nodes(node):
+            named = isinstance(child, ast.FunctionDef) and child.name in BACKWARD
+            if named or isinstance(child, ast.Lambda) and ast.unparse(child.args) == "dy":
+                yield ".".join(path), child
+            elif isinstance(child, ast.FunctionDef | ast.ClassDef):
+                yield from visit(child, [*path, child.name])
+            else:
+                yield from visit(child, path)
+
+    yield from visit(tree, [])
+
+
+def lines(function):
+    """Return the numbers of the lines on which a backward function computes something."""
+    nodes = [n for part in _body(function) for n in ast.walk(part)]
+    return {n.lineno for n in nodes if isinstance(n, ast.expr | ast.stmt)}
+
+
+def mutants(tree):
+    """Give every module with one fault in one of its backward functions."""
+    for k, (where, function) in enumerate(backwards(tree)):
+        count = len(list(_changes(copy.deepcopy(function))))
+        for i in range(count):
+            changed = copy.deepcopy(tree)
+            target = list(backwards(changed))[k][1]
+            line, before, after, apply = list(_changes(target))[i]
+            apply()
+            what = f"{before}  →  {after}"
+            yield Mutant(where, line, what, ast.fix_missing_locations(changed))
+
+
+def _body(function):
+    return [function.body] if isinstance(function, ast.Lambda) else function.body
+
+
+def _changes(function):
+    """Give ``(line, before, after, apply)`` for each fault that can be put into a function."""
+    for part in _body(function):
+        for node in ast.walk(part):
+            for after in _faults(node):
+                text = "nothing" if isinstance(after, ast.Pass) else ast.unparse(after)
+                apply = _replacement(function, node, after)
+                yield node.lineno, ast.unparse(node).splitlines()[0], text.splitlines()[0], apply
+
+
+def _replacement(function, old, new):
+    def apply():
+        for node in ast.walk(function):
+            for field, value in ast.iter_fields(node):
+                if value is old:
+                    setattr(node, field, new)
+                elif isinstance(value, list) and any(v is old for v in value):
+                    setattr(node, field, [new if v is old else v for v in value])
+
+    return apply
+
+
+SWAPPED = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.MatMult: ast.Mult,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Gt: ast.LtE,
+    ast.GtE: ast.Lt,
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+
+
+def _faults(node):
+    """Give what could stand, wrongly, in the place of a node."""
+    kind = type(node).__name__
+    yield from globals().get(f"_faults_{kind}", lambda node: ())(node)
+
+
+def _with(node, **fields):
+    changed = copy.copy(node)
+    for name, value in fields.items():
+        setattr(changed, name, value)
+    return changed
+
+
+def _negative(node):
+    return ast.UnaryOp(ast.USub(), node)
+
+
+def _faults_BinOp(node):
+    yield node.left  # a factor or a term left out
+    yield node.right
+    yield _with(node, op=SWAPPED[type(node.op)]())
+    if isinstance(node.op, ast.Sub | ast.Div | ast.MatMult):
+        yield _with(node, left=node.right, right=node.left)
+    yield _negative(node)
+    yield ast.BinOp(ast.Constant(2), ast.Mult(), node)
+
+
+def _faults_UnaryOp(node):
+    yield node.operand
+
+
+def _faults_Name(node):
+    if isinstance(node.ctx, ast.Load) and node.id.startswith(("d", "gradient", "kept")):
+        yield _negative(node)
+
+
+def _faults_Constant(node):
+    if isinstance(node.value, bool):
+        yield ast.Constant(not node.value)
+    elif isinstance(node.value, int | float):
+        yield ast.Constant(node.value + 1)
+
+
+def _faults_Attribute(node):
+    if node.attr == "T":
+        yield node.value
+
+
+def _faults_Compare(node):
+    yield _with(node, ops=[SWAPPED[type(node.ops[0])](), *node.ops[1:]])
+    if isinstance(node.ops[0], ast.Gt):  # the border itself
+        yield _with(node, ops=[ast.GtE()])
+
+
+def _faults_BoolOp(node):
+    yield _with(node, op=SWAPPED[type(node.op)]())
+    yield from node.values
+
+
+def _faults_IfExp(node):
+    yield _with(node, body=node.orelse, orelse=node.body)
+    yield node.body
+    yield node.orelse
+
+
+def _faults_Call(node):
+    name = ast.unparse(node.func)
+    if name == "xp.where":
+        test, left, right = node.args
+        yield _with(node, args=[test, right, left])
+        yield left
+        yield right
+    if name in ("xp.sum", "xp.mean"):
+        other = "xp.mean" if name == "xp.sum" else "xp.sum"
+        yield _with(node, func=ast.parse(other, mode="eval").body)
+    for keyword in node.keywords:
+        yield _with(node, keywords=[k for k in node.keywords if k is not keyword])
+    if name == "product":
+        yield _with(node, args=node.args[::-1])
+    elif node.args and not isinstance(node.args[0], ast.Starred):
+        yield node.args[0]  # the function left out
+    if not node.args and not node.keywords:
+        yield _negative(node)
+
+
+def _faults_Tuple(node):
+    if isinstance(node.ctx, ast.Load) and len(node.elts) > 1:
+        yield _with(node, elts=[node.elts[1], node.elts[0], *node.elts[2:]])
+
+
+def _faults_Lambda(node):
+    yield _with(node, body=_negative(node.body))
+
+
+def _faults_Return(node):
+    if isinstance(node.value, ast.Tuple):
+        yield _with(node, value=_with(node.value, elts=node.value.elts[:-1]))
+    elif not isinstance(node.value, ast.Name | ast.IfExp | ast.Lambda):
+        yield _with(node, value=_negative(node.value))
+    else:
+        yield _with(node, value=ast.Constant(None))
+
+
+def _faults_Assign(node):
+    if not isinstance(node.targets[0], ast.Tuple) and not isinstance(node.value, ast.IfExp):
+        yield _with(node, value=_negative(node.value))
+
+
+def _faults_If(node):
+    yield _with(node, test=ast.UnaryOp(ast.Not(), node.test))
+
+
+def _faults_For(node):
+    yield _with(node, body=[ast.Pass()])
+
+
+def _faults_Expr(node):
+    yield ast.Pass()
+
+
+def _faults_Break(node):
+    yield ast.Pass()

@@ -1,0 +1,326 @@
+"""Every line of every backward pass, broken on purpose, is caught.
+
+The judge is a short battery for each operation: finite differences through a composition with
+something before the operation (which uses its argument twice) and something after it, shapes that
+tell every axis from every other, exactly the kink, each choice of `wrt`, and what must not be
+computed. A fault that no battery sees is a survivor, and fails the test.
+"""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mutate import backwards, lines, load, mutants, read
+
+import nnlearn as nn
+
+RNG = np.random.default_rng(0)
+MODULES = sorted(
+    f"nnlearn.{path.stem}"
+    for path in Path(nn.__file__).parent.glob("*.py")
+    if list(backwards(ast.parse(path.read_text())))
+)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape)
+
+
+# --- the judges --------------------------------------------------------------------------------
+
+
+def in_a_composition(operation, *arrays, **keywords):
+    """Check Σ sin(operation(x² / 2 + x, …)): something before, used twice, and something after."""
+
+    @nn.differentiable
+    def composition(*arguments):
+        before = [x * x / 2 + x for x in arguments]
+        value, backward = nn.vjp(operation, *before, **keywords)
+        after = np.sum(np.sin(value))
+
+        def gradients(dafter):
+            found = backward(np.cos(value) * dafter)
+            found = found if isinstance(found, tuple) else (found,)
+            return tuple(d * x + d for d, x in zip(found, arguments, strict=True))
+
+        return after, gradients
+
+    nn.check_gradients(composition, *arrays)
+
+
+def each_alone(operation, *arrays, dvalue):
+    """Each choice of `wrt` gives the same as all together."""
+    together = nn.vjp(operation, *arrays)[1](dvalue)
+    for i, expected in enumerate(together):
+        alone = nn.vjp(operation, *arrays, wrt=i)[1](dvalue)
+        np.testing.assert_array_equal(alone, expected)
+
+
+def activation(name, at_zero=None, **keywords):
+    def judge(module):
+        operation = getattr(module, name)
+        in_a_composition(operation, 3 * normal(2, 3), **keywords)
+        in_a_composition(operation, normal(2, 1, 4), **keywords)
+        if at_zero is not None:
+            gradient = nn.vjp(operation, np.zeros(1), **keywords)[1](np.ones(1))
+            assert gradient[0] == at_zero
+
+    return judge
+
+
+def dense(module):
+    for shape in [(5, 3), (2, 4, 3)]:
+        in_a_composition(module.dense, normal(*shape), normal(2, 3), normal(2))
+    x, W, b, dz = normal(5, 3), normal(2, 3), normal(2), normal(5, 2)
+    each_alone(module.dense, x, W, b, dvalue=dz)
+    gradient = nn.dense.forward(x, W, b)[1](dz)[1]
+    np.testing.assert_array_equal(gradient(), dz.T @ x)
+
+
+def loss(name):
+    def judge(module):
+        in_a_composition(getattr(module, name), normal(2, 3), normal(2, 3))
+        in_a_composition(getattr(module, name), normal(4), normal(4))
+
+    return judge
+
+
+def softmax_cross_entropy(module):
+    for shape in [(4,), (2, 2)]:
+        labels = RNG.integers(0, 3, shape)
+
+        @nn.differentiable
+        def operation(logits, labels=labels):
+            return module.softmax_cross_entropy.forward(logits, labels)
+
+        in_a_composition(operation, normal(*shape, 3))
+
+
+def normalization(name):
+    def judge(module):
+        operation = getattr(module, name)
+        for shape in [(5, 3), (2, 4, 3)]:
+            in_a_composition(operation, normal(*shape), normal(3), normal(3))
+        each_alone(operation, normal(5, 3), normal(3), normal(3), dvalue=normal(5, 3))
+
+    return judge
+
+
+def both_normalizations(module):
+    normalization("batch_norm")(module)
+    normalization("layer_norm")(module)
+
+
+def standardize(module):
+    for axis in (-1, 0, (0, 1), (0, 2)):
+        in_a_composition(module.standardize, normal(2, 3, 4), axis=axis)
+
+
+def dropout(module):
+    @nn.differentiable
+    def operation(x):
+        return module.dropout.forward(x, 0.4, np.random.default_rng(0))
+
+    in_a_composition(operation, normal(4, 5))
+
+
+def flatten(module):
+    in_a_composition(module.flatten, normal(2, 3, 4))
+
+
+def inference(layer_of):
+    """The backward pass of a layer that is not in training."""
+
+    def judge(module):
+        layer = layer_of(module)
+        state = layer.init(dtype="float64").state
+        if state is not None:
+            state.vector[...] = RNG.uniform(0.5, 2, state.vector.shape)
+
+        @nn.differentiable
+        def operation(x, gamma, beta):
+            params = nn.Parameters(
+                np.concatenate([gamma, beta]), {"gamma": (3,), "beta": (3,)}, state
+            )
+            if not layer.parameters():
+                params = nn.Parameters(np.zeros(0), {})
+            y, backward = layer.forward(params, x)
+
+            def gradients(dy):
+                grads = params.empty_like()
+                dx = backward(dy, grads, True)
+                zero = np.zeros(3)
+                return dx, *(grads.get(n, zero) for n in ("gamma", "beta"))
+
+            return y, gradients
+
+        in_a_composition(operation, normal(4, 3), normal(3), normal(3))
+
+    return judge
+
+
+class Refusal:
+    """Stands for a gradient that is not wanted, and must not be computed."""
+
+    def __call__(self):
+        raise AssertionError("a gradient that nobody wants was computed")
+
+
+def layers_on(models):
+    """The package's layers, on another `nnlearn.models`."""
+    return load("nnlearn.layers", read("nnlearn.layers"), {"nnlearn.models": models})
+
+
+def model(models):
+    """Layers in a row: right in every choice of `wrt`, and idle where nothing is wanted."""
+    layers = layers_on(models)
+
+    class Lazy(models.Layer):
+        """y = w x, with a refusal in the place of the gradients that are not to be computed."""
+
+        def __init__(self, *refused):
+            self.refused = refused
+
+        def parameters(self):
+            return {"w": ((1,), nn.initializers.fill(3.0))}
+
+        def operation(self, params, x, training, generator):
+            def backward(dy):
+                dx = lambda: dy * params["w"]  # noqa: E731
+                dw = lambda: np.sum(dy * x).reshape(1)  # noqa: E731
+                return (
+                    Refusal() if "x" in self.refused else dx,
+                    Refusal() if "w" in self.refused else dw,
+                )
+
+            return x * params["w"], backward
+
+    class Short(Lazy):
+        def operation(self, params, x, training, generator):
+            return x, lambda dy: dy
+
+    network = models.Sequential(
+        layers.Flatten(), layers.Dense(6, 4), layers.Tanh(), layers.LayerNorm(4), layers.Dense(4, 3)
+    )
+    params = network.init(seed=1, dtype="float64")
+    x, dy = normal(5, 2, 3), normal(5, 3)
+    nn.check_gradients(network, params, x)
+    grads, dx = nn.vjp(network, params, x)[1](dy)
+    np.testing.assert_array_equal(nn.vjp(network, params, x, wrt=0)[1](dy).vector, grads.vector)
+    np.testing.assert_array_equal(nn.vjp(network, params, x, wrt=1)[1](dy), dx)
+    one = np.ones((2, 1))
+    for row, wrt in [
+        ([Lazy("x"), Lazy()], 0),
+        ([layers.Flatten(), Lazy("x"), Lazy()], 0),
+        ([Lazy("w"), Lazy("w")], 1),
+        ([Lazy("x", "w"), Lazy("x", "w")], ()),
+    ]:
+        row = models.Sequential(*row)
+        nn.vjp(row, row.init(dtype="float64"), one, wrt=wrt)[1](one)
+    short = Short()
+    with pytest.raises(ValueError, match="zip"):
+        nn.vjp(short, short.init(dtype="float64"), one, wrt=0)[1](one)
+
+
+def vjp(module):
+    """The machine that calls the backward functions."""
+
+    @module.differentiable
+    def operation(x, y, z):
+        def backward(da, db):
+            return lambda: da * y, lambda: da * x + 2 * y * db, -db
+
+        return (x * y, y * y - z), backward
+
+    @module.differentiable
+    def lone(x):
+        return 2 * x, lambda dy: 2 * dy
+
+    x, y, z, da, db = normal(5, 3)
+    expected = [da * y, da * x + 2 * y * db, -db]
+    for wrt in [(0, 1, 2), (1, 0), (2,), (0,), 1, None]:
+        found = module.vjp(operation, x, y, z, wrt=wrt)[1](da, db)
+        positions = range(3) if wrt is None else (wrt,) if isinstance(wrt, int) else wrt
+        if len(positions) == 1:
+            assert isinstance(found, np.ndarray)
+            found = (found,)
+        for i, gradient in zip(positions, found, strict=True):
+            np.testing.assert_array_equal(gradient, expected[i])
+    np.testing.assert_array_equal(module.vjp(lone, x)[1](da), 2 * da)
+    without = module.vjp(operation, x, y, z, wrt=2)[1](da)
+    np.testing.assert_array_equal(without, np.zeros(3))
+
+
+#: which judge hears about which backward function
+JUDGES = {
+    "nnlearn.activations": {
+        "sigmoid": activation("sigmoid"),
+        "tanh": activation("tanh"),
+        "relu": activation("relu", at_zero=0),
+        "leaky_relu": activation("leaky_relu", at_zero=0.3, slope=0.3),
+        "softplus": activation("softplus"),
+        "softmax": activation("softmax"),
+        "log_softmax": activation("log_softmax"),
+    },
+    "nnlearn.dense": {"dense": dense},
+    "nnlearn.derivative": {"vjp": vjp},
+    "nnlearn.layers": {
+        "flatten": flatten,
+        "Dropout.operation": inference(lambda module: module.Dropout(0.5)),
+        "BatchNorm.operation": inference(lambda module: module.BatchNorm(3, eps=0.1)),
+    },
+    "nnlearn.losses": {
+        "mean_squared_error": loss("mean_squared_error"),
+        "softmax_cross_entropy": softmax_cross_entropy,
+        "sigmoid_cross_entropy": loss("sigmoid_cross_entropy"),
+    },
+    "nnlearn.models": {
+        "Layer.forward": model,
+        "Layer.training_pass": model,
+        "Sequential.forward": model,
+    },
+    "nnlearn.normalization": {
+        "standardize": standardize,
+        "scale_and_shift": normalization("scale_and_shift"),
+        "_normalized": both_normalizations,
+    },
+    "nnlearn.regularization": {"dropout": dropout},
+}
+CASES = [(module, where) for module, judges in JUDGES.items() for where in judges]
+
+
+def test_every_backward_function_has_a_judge():
+    found = [(m, where) for m in MODULES for where, _ in backwards(read(m))]
+    assert sorted(found) == sorted(CASES)
+
+
+@pytest.mark.parametrize(("module", "where"), CASES)
+def test_every_broken_line_is_caught(module, where):
+    tree, judge = read(module), JUDGES[module][where]
+    judge(load(module, tree))  # what is right passes
+    broken_lines, survivors = set(), []
+    for mutant in mutants(tree):
+        if mutant.where != where:
+            continue
+        broken_lines.add(mutant.line)
+        try:
+            with np.errstate(all="ignore"):
+                judge(load(module, mutant.tree))
+        except (Exception, pytest.fail.Exception):
+            continue
+        survivors.append(f"{module}:{mutant.line}: {mutant.what}")
+    assert not survivors, "not caught:\n" + "\n".join(survivors)
+    computing = {n for name, f in backwards(tree) if name == where for n in lines(f)}
+    assert broken_lines == computing, f"lines never broken: {sorted(computing - broken_lines)}"
+
+
+def test_a_weak_judge_lets_faults_through():
+    """The test can fail: a judge that looks at the value alone sees no fault at all."""
+    tree = read("nnlearn.dense")
+    x, W, b = normal(5, 3), normal(2, 3), normal(2)
+    every = list(mutants(tree))
+    assert len(every) >= 10
+    for mutant in every:
+        module = load("nnlearn.dense", mutant.tree)
+        np.testing.assert_array_equal(module.dense(x, W, b), nn.dense(x, W, b))
