@@ -124,7 +124,7 @@ def _common_palette(images):
     plain = PillowImage.Dither.NONE
     palette = sample.quantize(128, dither=plain)
     # Nearly white becomes white: the picture's paper must be that of the page.
-    colours = palette.getpalette()
+    colours = palette.getpalette() or []
     for i in range(0, len(colours), 3):
         if min(colours[i : i + 3]) >= 248:
             colours[i : i + 3] = [255, 255, 255]
