@@ -48,7 +48,7 @@ def backwards(tree):
     def visit(node, path):
         for child in ast.iter_child_nodes(node):
             named = isinstance(child, ast.FunctionDef) and child.name in BACKWARD
-            if named or isinstance(child, ast.Lambda) and ast.unparse(child.args) == "dy":
+            if named or (isinstance(child, ast.Lambda) and ast.unparse(child.args) == "dy"):
                 yield ".".join(path), child
             elif isinstance(child, ast.FunctionDef | ast.ClassDef):
                 yield from visit(child, [*path, child.name])
