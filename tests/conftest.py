@@ -6,9 +6,9 @@ import warnings
 import hypothesis
 import numpy as np
 import pytest
-from witnesses import SPACES, make_space
 
 NO_GPU = "no GPU"
+SPACES = ("numpy", "strict", "strict-device1", pytest.param("cupy", marks=pytest.mark.gpu))
 
 # The same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
 hypothesis.settings.register_profile(
@@ -30,15 +30,13 @@ def has_gpu():
         return False
 
 
-def _parameter(name):
-    return pytest.param(name, marks=pytest.mark.gpu) if name == "cupy" else name
-
-
-@pytest.fixture(scope="session", params=[_parameter(name) for name in SPACES])
+@pytest.fixture(scope="session", params=SPACES)
 def space(request):
     """Each namespace in turn: where the arrays of a test live."""
     if request.param == "cupy" and not has_gpu():
         pytest.skip(NO_GPU)
+    from witnesses import make_space  # it brings PyTorch, which not every test needs
+
     return make_space(request.param)
 
 

@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 
 import nnlearn as nn
 
-SPACES = ("numpy", "strict", "strict-device1", "cupy")
-
 
 @dataclass(frozen=True)
 class Space:
@@ -44,7 +42,7 @@ class Space:
 
 
 def make_space(name):
-    """Return one of `SPACES`."""
+    """Return one of the spaces that `conftest` names."""
     if name == "numpy":
         return Space(name, array_api_compat.array_namespace(np.zeros(1)), "cpu")
     if name == "cupy":
