@@ -169,17 +169,17 @@ class product:
 
 def is_floating(dtype):
     """Whether a dtype of any library is a real floating-point one."""
-    return _dtype_name(type(dtype), dtype).startswith(("float", "bfloat"))
+    return _dtype_name(type(dtype).__module__, dtype).startswith(("float", "bfloat"))
 
 
 def is_integer(dtype):
     """Whether a dtype of any library is a signed or unsigned integer."""
-    return _dtype_name(type(dtype), dtype).startswith(("int", "uint"))
+    return _dtype_name(type(dtype).__module__, dtype).startswith(("int", "uint"))
 
 
 @functools.cache
-def _dtype_name(library_type, dtype):
-    # Keyed by the type too: dtypes of two libraries must not be compared with one another.
+def _dtype_name(library, dtype):
+    # Keyed by the library too: dtypes of two libraries must not be compared with one another.
     return str(dtype).rpartition(".")[2]
 
 

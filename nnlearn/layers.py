@@ -212,14 +212,17 @@ class BatchNorm(LayerNorm):
 
     def operation(self, params, x, training, generator):
         gamma, beta = params["gamma"], params["beta"]
-        if training:
-            y, backward = batch_norm.forward(x, gamma, beta, eps=self.eps)
-            self._remember(params.state, x)
-            return y, backward
+        if not training:
+            return self._inference(params.state, x, gamma, beta)
+        y, backward = batch_norm.forward(x, gamma, beta, eps=self.eps)
+        self._remember(params.state, x)
+        return y, backward
+
+    def _inference(self, state, x, gamma, beta):
+        """Normalize by the running statistics, which do not depend on x."""
         xp = array_namespace(x, gamma)
-        scale = 1 / xp.sqrt(params.state["variance"] + self.eps)
-        x_hat = (x - params.state["mean"]) * scale
-        y, backward_y = scale_and_shift.forward(x_hat, gamma, beta)
+        scale = 1 / xp.sqrt(state["variance"] + self.eps)
+        y, backward_y = scale_and_shift.forward((x - state["mean"]) * scale, gamma, beta)
 
         def backward(dy):
             dx_hat, dgamma, dbeta = backward_y(dy)
