@@ -8,6 +8,7 @@ transposition, a sum's axis. `load` runs such a copy, beside the package, withou
 import ast
 import copy
 import importlib.util
+import itertools
 import sys
 import types
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ BACKWARD = ("backward", "gradients_of")
 class Mutant:
     """A module with one fault in it."""
 
-    where: str  # the operation whose backward it is, such as "dense" or "BatchNorm.operation"
     line: int
     what: str
     tree: ast.Module
@@ -64,17 +64,17 @@ def lines(function):
     return {n.lineno for n in nodes if isinstance(n, ast.expr | ast.stmt)}
 
 
-def mutants(tree):
-    """Give every module with one fault in one of its backward functions."""
+def mutants(tree, operation):
+    """Give every module with one fault in the backward functions of one operation."""
     for k, (where, function) in enumerate(backwards(tree)):
-        count = len(list(_changes(copy.deepcopy(function))))
-        for i in range(count):
+        if where != operation:
+            continue
+        for i in range(len(list(_changes(function)))):
             changed = copy.deepcopy(tree)
             target = list(backwards(changed))[k][1]
-            line, before, after, apply = list(_changes(target))[i]
+            line, before, after, apply = next(itertools.islice(_changes(target), i, None))
             apply()
-            what = f"{before}  →  {after}"
-            yield Mutant(where, line, what, ast.fix_missing_locations(changed))
+            yield Mutant(line, f"{before}  →  {after}", ast.fix_missing_locations(changed))
 
 
 def _body(function):
