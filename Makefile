@@ -31,9 +31,11 @@ book: $(VENV)/.book  ## install, execute every notebook, build the book, say whe
 	$(BIN)/jupyter-book build book --config _config.yml --path-output . --all --warningiserror --keep-going
 	@echo; echo "The book is built. Open it:  $(CURDIR)/$(BOOK)"; echo "or look at it at http://localhost:8000 with:  make serve"
 
+# Two workers on two cores: more threads than that and they wait for each other.
 test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbval included
-	$(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
-	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=120 -p no:cacheprovider $(CHAPTERS)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
+	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
 
 serve: $(VENV)/.book  ## show the built book at http://localhost:8000
 	@test -f $(BOOK) || $(MAKE) book

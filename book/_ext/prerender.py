@@ -7,6 +7,7 @@ cannot draw.
 
 import shutil
 import sysconfig
+import time
 from pathlib import Path
 
 from sphinxcontrib import katex
@@ -21,8 +22,23 @@ def find_node():
     return found
 
 
+def start_server(app):
+    """Start KaTeX's server; on a busy machine its socket may be there before it listens."""
+    for attempt in range(5):
+        try:
+            katex.KaTeXServer.get()
+        except (ConnectionRefusedError, katex.KaTeXError):
+            if attempt == 4:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
 def setup(app):
-    """Give KaTeX its Node and its options."""
+    """Give KaTeX its Node, time on a busy machine, and its options."""
     katex.NODEJS_BINARY = find_node()
+    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="ignore")
+    app.connect("builder-inited", start_server, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
