@@ -28,7 +28,7 @@ def save_checkpoint(path, arrays, facts):
         What JSON can hold.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")
     try:
         with open(temporary, "wb") as file:
             text = np.asarray(json.dumps({"format": _FORMAT, **facts}))

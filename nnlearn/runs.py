@@ -57,7 +57,7 @@ class Run:
         self.best: Parameters | None = None
         self.identity: dict = {}
 
-    def identify(self, loss, data, validation, batch_size, clip_norm):
+    def identify(self, loss, data, validation, metrics, batch_size, clip_norm):
         """Say in a few facts which run this is, so that a checkpoint of another is refused."""
         settings = {
             name: value
@@ -72,6 +72,7 @@ class Run:
             "data": checksum(*data),
             "validation": checksum(*validation) if validation is not None else "none",
             "generators": str(self.generators["shuffling"].bit_generator.state),
+            "metrics": sorted(metrics or {}),
             "batch_size": batch_size,
             "clip_norm": clip_norm,
         }

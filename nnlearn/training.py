@@ -78,7 +78,7 @@ def fit(
     _check(data, validation, epochs, batch_size, metrics, patience)
     run = Run(model, params, optimizer, seed)
     if checkpoint is not None:
-        run.identify(loss, data, validation, batch_size, clip_norm)
+        run.identify(loss, data, validation, metrics, batch_size, clip_norm)
         if Path(checkpoint).exists():
             run.load(checkpoint)
     history = run.history

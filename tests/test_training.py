@@ -515,3 +515,27 @@ def test_accuracy_of_yes_and_no(space, shape, dtype, rng):
     for target in (labels, labels.reshape(shape)):
         result = nn.accuracy(space.array(logits), space.array(target.astype(dtype)))
         assert abs(result - share) < 1e-6
+
+
+def test_a_checkpoint_with_other_metrics_is_refused(tmp_path):
+    """Else the lists of the history would be of unequal length."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 3)), rng.integers(0, 2, 8)
+    model = nn.Sequential(nn.Dense(3, 2))
+
+    def run(metrics, epochs):
+        return nn.fit(
+            model,
+            model.init(dtype="float64"),
+            nn.softmax_cross_entropy,
+            (x, y),
+            nn.SGD(0.1),
+            epochs,
+            validation=(x, y),
+            metrics=metrics,
+            checkpoint=tmp_path / "run.npz",
+        )
+
+    run({"accuracy": nn.accuracy}, 1)
+    with pytest.raises(ValueError, match="metrics"):
+        run({"other": nn.accuracy}, 2)
