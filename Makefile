@@ -7,8 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHAPTERS := $(sort $(wildcard book/[0-9]*.ipynb))
 BOOK := _build/html/index.html
-# Notebooks show no progress bars and use the processor they find.
+# Notebooks store no progress bars.
 export NNLEARN_PROGRESS := 0
+# The matrices are small: one thread a process is fastest, and does not suffer from a busy machine.
+BLAS_THREADS ?= 1
+THREADS := OPENBLAS_NUM_THREADS=$(BLAS_THREADS)
 
 .DEFAULT_GOAL := help
 .PHONY: help book test serve lab lint format execute lock bench clean
@@ -28,13 +31,12 @@ $(VENV)/.test: $(VENV)/.book
 	@touch $@
 
 book: $(VENV)/.book  ## install, execute every notebook, build the book, say where it is
-	$(BIN)/jupyter-book build book --config _config.yml --path-output . --all --warningiserror --keep-going
+	$(THREADS) $(BIN)/jupyter-book build book --config _config.yml --path-output . --all --warningiserror --keep-going
 	@echo; echo "The book is built. Open it:  $(CURDIR)/$(BOOK)"; echo "or look at it at http://localhost:8000 with:  make serve"
 
-# Two workers on two cores: more threads than that and they wait for each other.
 test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbval included
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
 
 serve: $(VENV)/.book  ## show the built book at http://localhost:8000
@@ -54,7 +56,7 @@ format: $(VENV)/.test  ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 execute: $(VENV)/.book  ## execute the chapters in place, for committing (CHAPTERS=book/02-learning.ipynb for one)
-	$(BIN)/python book/_ext/execute.py $(CHAPTERS)
+	$(THREADS) $(BIN)/python book/_ext/execute.py $(CHAPTERS)
 
 lock:  ## write requirements.txt anew from pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
