@@ -50,7 +50,7 @@ class Report:
         words = WORDS[result.state]
         if self.colour:
             words = f"\x1b[{COLOURS[result.state]}m{words}\x1b[0m"
-        print(f"  {result.number}  {exercise.title:<44} {words}", flush=True)
+        print(f"  {result.number:<5} {exercise.title:<44} {words}", flush=True)
         if result.state == "wrong":
             for line in _without_first(result.message).splitlines():
                 print(_filled(line, self.width))
