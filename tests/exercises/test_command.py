@@ -111,7 +111,7 @@ def test_a_hanging_or_dying_answer_does_not_keep_the_others_from_being_judged(re
         a2="import os\ndef mean(x):\n    os._exit(1)",
         a3=RIGHT["5.3"],
     )
-    code, text = reader("check", "5", "--timeout", "3")
+    code, text = reader("check", "5", "--timeout", "10")
     assert (code, states(text)) == (1, ["not right yet", "not right yet", "right"])
     assert "still running after 3 seconds" in text
     assert "ended Python itself" in text
@@ -124,7 +124,7 @@ def test_answers_that_cannot_be_interrupted_or_are_no_python(reader):
         a2="def mean(x):\n    return x.sum(axis=0",
         a3="import sys\nsys.exit()",
     )
-    code, text = reader("check", "5", "--timeout", "3")
+    code, text = reader("check", "5", "--timeout", "10")
     assert (code, states(text)) == (1, ["not right yet"] * 3)
     assert "still running after 3 seconds" in text
     assert "SyntaxError in line 2." in text
@@ -137,7 +137,7 @@ def test_when_nbval_itself_hangs_the_rest_is_judged_by_another_run(pristine, mon
     monkeypatch.setattr(run, "PATIENCE", 8.0)
     flood = "while True:\n    try:\n        while True: print(1)\n    except BaseException: pass"
     told = []
-    results = run.judge(pristine, {"5.1": flood, "5.3": "guess = 7"}, 2.0, on_result=told.append)
+    results = run.judge(pristine, {"5.1": flood, "5.3": "guess = 7"}, 10.0, on_result=told.append)
     assert [(result.number, result.state) for result in results] == [
         ("5.1", "wrong"),
         ("5.3", "right"),
