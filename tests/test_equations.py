@@ -88,3 +88,11 @@ def test_the_collector_sees_a_renamed_label(tmp_path):
     assert (found["eq-new"].proofs, found["eq-new"].references) == ([], 0)
     assert [label for label, _ in equations.marks(tmp_path)] == ["eq-old"]
     assert equations.mentions(tmp_path) == [("eq-old", "one.f")]
+
+
+def test_the_collector_takes_a_labelled_equation_alone(tmp_path):
+    """An equation without a label before it does not run into it."""
+    (tmp_path / "book").mkdir()
+    page = "# One\n\n$$\na = 1\n$$\n\nSo\n\n$$\nb = 2\n$$ (eq-b)\n\n$$ c = 3 $$ (eq-c)\n"
+    (tmp_path / "book" / "one.md").write_text(page, encoding="utf-8")
+    assert equations.labels(tmp_path) == [("eq-b", "one", "b = 2"), ("eq-c", "one", "c = 3")]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL = re.compile(r"\beq-[a-z0-9]+(?:-[a-z0-9]+)*\b")
-_EQUATION = re.compile(r"^\$\$(.+?)\$\$ *\((eq-[a-z0-9-]+)\)", re.MULTILINE | re.DOTALL)
+_EQUATION = re.compile(r"^\$\$((?:(?!\$\$).)+)\$\$ *\((eq-[a-z0-9-]+)\)", re.MULTILINE | re.DOTALL)
 _REFERENCE = re.compile(r"\{eq\}`(eq-[a-z0-9-]+)`")
 _STATEMENT = re.compile(r"^\((ex-[a-z0-9-]+)\)=\s*^#+ (Exercise [\d.]+)", re.MULTILINE)
 
