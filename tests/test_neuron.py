@@ -447,6 +447,8 @@ def test_saturation():
     assert np.all(literal[2:-2] < bound[2:-2])
     assert np.allclose(package_slope(nn.sigmoid, z), literal, rtol=1e-2, atol=1e-16)
     assert np.allclose(torch_slope(torch.sigmoid, z), literal, rtol=1e-2, atol=1e-16)
+    # Far out, a (1 - a) keeps few digits of 1 - a; nearer by, it keeps nearly all.
+    assert np.allclose(package_slope(nn.sigmoid, Z), literal[2:-2], rtol=1e-12, atol=0)
     assert literal.max() < 0.25  # at most a quarter, which is reached at zero
     assert package_slope(nn.sigmoid, np.zeros(1)) == 0.25
 
