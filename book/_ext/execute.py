@@ -34,6 +34,7 @@ def execute(path):
         timeout=300,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # one output, however slow the machine: nothing new in a diff
         resources={"metadata": {"path": str(path.parent)}},
     ).execute()
     notebook.metadata = nbformat.from_dict(METADATA)
