@@ -27,7 +27,9 @@ def _entry(equation):
     if equation.functions:
         links.append("computed by " + ", ".join(_function(f) for f in equation.functions))
     proofs = [f"[`{p.name}`](#{p.anchor})" for p in equation.proofs]
-    links.append("proved by " + (", ".join(proofs) or "no test"))
+    tried = [] if equation.functions else [_function(f) for f in equation.tried]
+    on = " on " + ", ".join(tried) if tried else ""
+    links.append("proved by " + (", ".join(proofs) or "no test") + on)
     if equation.exercises:
         exercises = ", ".join(f"[{title}](#{label})" for label, title in equation.exercises)
         links.append("practised in " + exercises)
@@ -38,9 +40,9 @@ def _entry(equation):
 def _function(name):
     """Link a function of the package to its place in the API reference, if it is public."""
     public = name.rpartition(".")[2]
-    if public in nnlearn.__all__:
+    if public in nnlearn.__all__ and callable(getattr(nnlearn, public)):
         return f"{{py:obj}}`nn.{public} <nnlearn.{public}>`"
-    return f"`nnlearn.{name}`"
+    return f"`nn.{public}`" if public in nnlearn.__all__ else f"`nnlearn.{name}`"
 
 
 class Proofs(SphinxDirective):
@@ -68,8 +70,14 @@ class Proofs(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 
 
+def link_labels(app, what, name, obj, options, lines):
+    """In a docstring of the API reference, make a link of every equation's label."""
+    lines[:] = [equations.LABEL.sub(r":eq:`\g<0>`", line) for line in lines]
+
+
 def setup(app):
-    """Register the directives."""
+    """Register the directives; give the API reference its links."""
+    app.connect("autodoc-process-docstring", link_labels)
     app.add_directive("equation-index", EquationIndex)
     app.add_directive("proofs", Proofs)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

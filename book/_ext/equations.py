@@ -13,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL = re.compile(r"\beq-[a-z0-9]+(?:-[a-z0-9]+)*\b")
+#: What proofs of any equation use, and what therefore says nothing about one.
+TOOLS = ("vjp", "check_gradients", "differentiable", "GradientError", "Parameters", "asarray", "data")
 _EQUATION = re.compile(r"^\$\$((?:(?!\$\$).)+)\$\$ *\((eq-[a-z0-9-]+)\)", re.MULTILINE | re.DOTALL)
 _REFERENCE = re.compile(r"\{eq\}`(eq-[a-z0-9-]+)`")
 _STATEMENT = re.compile(r"^\((ex-[a-z0-9-]+)\)=\s*^#+ (Exercise [\d.]+)", re.MULTILINE)
@@ -43,6 +45,12 @@ class Equation:
     proofs: list[Proof] = field(default_factory=list)
     exercises: list[tuple[str, str]] = field(default_factory=list)  # (label, "Exercise 1.2")
     references: int = 0
+
+    @property
+    def tried(self):
+        """The functions that the proofs run, in the order in which they name them."""
+        names = [name for p in self.proofs for name in re.findall(r"\bnn\.(\w+)", p.source)]
+        return [name for name in dict.fromkeys(names) if name not in TOOLS]
 
 
 def pages(root=ROOT):
