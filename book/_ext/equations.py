@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LABEL = re.compile(r"\beq-[a-z0-9]+(?:-[a-z0-9]+)*\b")
 #: What proofs of any equation use, and what therefore says nothing about one.
-TOOLS = ("vjp", "check_gradients", "differentiable", "GradientError", "Parameters", "asarray", "data")
+TOOLS = ("vjp", "check_gradients", "differentiable", "GradientError", "Parameters", "data")
 _EQUATION = re.compile(r"^\$\$((?:(?!\$\$).)+)\$\$ *\((eq-[a-z0-9-]+)\)", re.MULTILINE | re.DOTALL)
 _REFERENCE = re.compile(r"\{eq\}`(eq-[a-z0-9-]+)`")
 _STATEMENT = re.compile(r"^\((ex-[a-z0-9-]+)\)=\s*^#+ (Exercise [\d.]+)", re.MULTILINE)
@@ -49,7 +49,7 @@ class Equation:
     @property
     def tried(self):
         """The functions that the proofs run, in the order in which they name them."""
-        names = [name for p in self.proofs for name in re.findall(r"\bnn\.(\w+)", p.source)]
+        names = [n for p in self.proofs for n in re.findall(r"(?<![\w.])nn\.(\w+)", p.source)]
         return [name for name in dict.fromkeys(names) if name not in TOOLS]
 
 
