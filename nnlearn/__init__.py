@@ -10,8 +10,10 @@ from nnlearn import data, initializers
 from nnlearn.activations import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
 from nnlearn.backend import array_namespace, asarray, backend_name, to_numpy, use_backend
 from nnlearn.checking import GradientError, check_gradients
+from nnlearn.convolution import conv2d, convolve2d
 from nnlearn.dense import dense
 from nnlearn.derivative import differentiable, vjp
+from nnlearn.image_layers import AvgPool2D, Conv2D, MaxPool2D
 from nnlearn.layers import (
     BatchNorm,
     Dense,
@@ -29,17 +31,21 @@ from nnlearn.models import Layer, Sequential
 from nnlearn.normalization import batch_norm, layer_norm, standardize
 from nnlearn.optimizers import SGD, Adam
 from nnlearn.parameters import Parameters
+from nnlearn.pooling import avg_pool2d, max_pool2d
 from nnlearn.regularization import clip_gradient_norm, dropout
 from nnlearn.runs import History
 from nnlearn.sources import source
 from nnlearn.training import accuracy, fit, predict
+from nnlearn.windows import im2col, output_size
 
 __version__ = "0.1.0"
 
 __all__ = [
     "SGD",
     "Adam",
+    "AvgPool2D",
     "BatchNorm",
+    "Conv2D",
     "Dense",
     "Dropout",
     "Flatten",
@@ -48,6 +54,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LeakyReLU",
+    "MaxPool2D",
     "Parameters",
     "ReLU",
     "Sequential",
@@ -56,21 +63,27 @@ __all__ = [
     "accuracy",
     "array_namespace",
     "asarray",
+    "avg_pool2d",
     "backend_name",
     "batch_norm",
     "check_gradients",
     "clip_gradient_norm",
+    "conv2d",
+    "convolve2d",
     "data",
     "dense",
     "differentiable",
     "dropout",
     "fit",
     "flatten",
+    "im2col",
     "initializers",
     "layer_norm",
     "leaky_relu",
     "log_softmax",
+    "max_pool2d",
     "mean_squared_error",
+    "output_size",
     "predict",
     "relu",
     "sigmoid",

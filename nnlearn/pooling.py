@@ -1,0 +1,122 @@
+"""Pooling: one number for each window of an image, its largest or its mean."""
+
+from nnlearn.backend import array_namespace
+from nnlearn.derivative import differentiable
+from nnlearn.parallel import in_blocks
+from nnlearn.windows import Windows
+
+
+@differentiable("x (N, H, W, C) -> y (N, H', W', C)")
+def max_pool2d(x, size=2, stride=None):
+    """Take the largest value of each window, channel by channel.
+
+    Parameters
+    ----------
+    x : array, shape (N, H, W, C), floating-point
+        Images, channels last.
+    size : int or pair of int
+        Of the window, (rows, columns).
+    stride : int or pair of int, optional
+        Of its steps; by default the size, so that windows do not overlap.
+
+    Returns
+    -------
+    array, shape (N, H', W', C)
+        What is left over at the lower and right edge is in no window.
+
+    Raises
+    ------
+    ValueError
+        If no window fits into the image.
+
+    Notes
+    -----
+    Of equal values the first, row by row, takes the whole gradient. Source: eq-max-pool,
+    eq-max-pool-gradient.
+    """
+    xp = array_namespace(x)
+    windows = Windows("max_pool2d", x.shape, size, size if stride is None else stride)
+    y = xp.empty((x.shape[0], *windows.counts, x.shape[3]), dtype=x.dtype, device=x.device)
+
+    def forward(n):
+        largest = x[n, ...][windows.at(0, 0)]
+        for place in windows.places[1:]:
+            largest = xp.maximum(largest, x[n, ...][windows.at(*place)])
+        y[n, ...] = largest
+
+    in_blocks(forward, x, _bytes(x))
+
+    def backward(dy):
+        dx = xp.empty(x.shape, dtype=x.dtype, device=x.device)
+
+        def part(n):  # eq-max-pool-gradient
+            xn, dxn, open_ = x[n, ...], dx[n, ...], xp.ones(y[n, ...].shape, dtype=xp.bool)
+            dxn[...] = 0
+            for place in windows.places:
+                at = windows.at(*place)
+                wins = (xn[at] == y[n, ...]) & open_
+                open_ = open_ & ~wins
+                dxn[at] += dy[n, ...] * xp.astype(wins, dy.dtype)
+
+        in_blocks(part, x, _bytes(x))
+        return dx
+
+    return y, backward
+
+
+@differentiable("x (N, H, W, C) -> y (N, H', W', C)")
+def avg_pool2d(x, size=2, stride=None):
+    """Take the mean of each window, channel by channel.
+
+    Parameters
+    ----------
+    x : array, shape (N, H, W, C), floating-point
+        Images, channels last.
+    size : int or pair of int
+        Of the window, (rows, columns).
+    stride : int or pair of int, optional
+        Of its steps; by default the size, so that windows do not overlap.
+
+    Returns
+    -------
+    array, shape (N, H', W', C)
+        What is left over at the lower and right edge is in no window.
+
+    Raises
+    ------
+    ValueError
+        If no window fits into the image.
+
+    Notes
+    -----
+    Source: eq-avg-pool, eq-avg-pool-gradient.
+    """
+    xp = array_namespace(x)
+    windows = Windows("avg_pool2d", x.shape, size, size if stride is None else stride)
+    y = xp.zeros((x.shape[0], *windows.counts, x.shape[3]), dtype=x.dtype, device=x.device)
+    share = 1 / len(windows.places)
+
+    def forward(n):
+        for place in windows.places:
+            y[n, ...] += x[n, ...][windows.at(*place)]
+        y[n, ...] *= share
+
+    in_blocks(forward, x, _bytes(x))
+
+    def backward(dy):
+        dx = xp.zeros(x.shape, dtype=x.dtype, device=x.device)
+
+        def part(n):  # eq-avg-pool-gradient
+            dxn, each = dx[n, ...], dy[n, ...] * share
+            for place in windows.places:
+                dxn[windows.at(*place)] += each
+
+        in_blocks(part, x, _bytes(x))
+        return dx
+
+    return y, backward
+
+
+def _bytes(x):
+    """Return how many bytes one example has."""
+    return x[:1, ...].size * x.dtype.itemsize
