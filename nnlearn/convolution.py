@@ -48,8 +48,7 @@ def conv2d(x, K, b=None, stride=1, padding=0):
     xp = array_namespace(x, K, b)
     windows = Windows("conv2d", x.shape, K.shape[:2], stride, padding)
     kernels = xp.reshape(K, (math.prod(K.shape[:3]), K.shape[3]))
-    window_bytes = math.prod(windows.counts) * kernels.shape[0] * x.dtype.itemsize
-
+    entries = math.prod(windows.counts) * kernels.shape[0]  # of all windows of one image
     z = xp.empty((x.shape[0], *windows.counts, K.shape[3]), dtype=x.dtype, device=x.device)
 
     def forward(n):
@@ -57,7 +56,7 @@ def conv2d(x, K, b=None, stride=1, padding=0):
         if b is not None:
             z[n, ...] += b
 
-    in_blocks(forward, x, window_bytes)
+    in_blocks(forward, x, entries)
 
     def backward(dz):
         def dx():  # eq-conv2d-dx
@@ -67,12 +66,12 @@ def conv2d(x, K, b=None, stride=1, padding=0):
                 rows = as_rows(dz[n, ...]) @ kernels.T
                 dx[n, ...] = windows.scatter(rows, dz[n, ...].shape[0], x.shape[3])
 
-            in_blocks(part, x, window_bytes)
+            in_blocks(part, x, entries)
             return dx
 
         def dK():  # eq-conv2d-dk
             parts = in_blocks(
-                lambda n: windows.gather(x[n, ...]).T @ as_rows(dz[n, ...]), x, window_bytes
+                lambda n: windows.gather(x[n, ...]).T @ as_rows(dz[n, ...]), x, entries
             )
             return xp.reshape(sum(parts), K.shape)
 

@@ -15,11 +15,11 @@ from threadpoolctl import ThreadpoolController
 
 from nnlearn.backend import on_host
 
-BLOCK_BYTES = 1_000_000  # about a core's second-level cache
+BLOCK = 250_000  # numbers: in float32 about a core's second-level cache
 _busy = threading.Lock()  # the number of BLAS threads belongs to the whole process
 
 
-def in_blocks(work, like, bytes_each):
+def in_blocks(work, like, numbers_each):
     """Call ``work(block)`` for every block of the examples of a batch.
 
     Parameters
@@ -29,8 +29,8 @@ def in_blocks(work, like, bytes_each):
         belongs to its own examples.
     like : array, shape (N, ...)
         The examples. On a GPU they are one block: few, large kernels.
-    bytes_each : int
-        What the work on one example reads and writes.
+    numbers_each : int
+        How many the work on one example reads and writes.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def in_blocks(work, like, bytes_each):
         What `work` gave, in the order of the blocks; one entry where there is no example.
     """
     count = like.shape[0]
-    size = max(1, BLOCK_BYTES // max(bytes_each, 1)) if on_host(like) else max(count, 1)
+    size = max(1, BLOCK // max(numbers_each, 1)) if on_host(like) else max(count, 1)
     blocks = [slice(i, min(i + size, count)) for i in range(0, count, size)] or [slice(0, 0)]
     if len(blocks) == 1 or not _busy.acquire(blocking=False):  # somebody else has the threads
         return [work(block) for block in blocks]

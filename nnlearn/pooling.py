@@ -44,7 +44,7 @@ def max_pool2d(x, size=2, stride=None):
             largest = xp.maximum(largest, x[n, ...][windows.at(*place)])
         y[n, ...] = largest
 
-    in_blocks(forward, x, _bytes(x))
+    in_blocks(forward, x, x[:1, ...].size)
 
     def backward(dy):
         dx = xp.empty(x.shape, dtype=x.dtype, device=x.device)
@@ -58,7 +58,7 @@ def max_pool2d(x, size=2, stride=None):
                 open_ = open_ & ~wins
                 dxn[at] += dy[n, ...] * xp.astype(wins, dy.dtype)
 
-        in_blocks(part, x, _bytes(x))
+        in_blocks(part, x, x[:1, ...].size)
         return dx
 
     return y, backward
@@ -101,7 +101,7 @@ def avg_pool2d(x, size=2, stride=None):
             y[n, ...] += x[n, ...][windows.at(*place)]
         y[n, ...] *= share
 
-    in_blocks(forward, x, _bytes(x))
+    in_blocks(forward, x, x[:1, ...].size)
 
     def backward(dy):
         dx = xp.zeros(x.shape, dtype=x.dtype, device=x.device)
@@ -111,12 +111,7 @@ def avg_pool2d(x, size=2, stride=None):
             for place in windows.places:
                 dxn[windows.at(*place)] += each
 
-        in_blocks(part, x, _bytes(x))
+        in_blocks(part, x, x[:1, ...].size)
         return dx
 
     return y, backward
-
-
-def _bytes(x):
-    """Return how many bytes one example has."""
-    return x[:1, ...].size * x.dtype.itemsize
