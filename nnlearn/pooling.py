@@ -50,13 +50,14 @@ def max_pool2d(x, size=2, stride=None):
         dx = xp.empty(x.shape, dtype=x.dtype, device=x.device)
 
         def part(n):  # eq-max-pool-gradient
-            xn, dxn, open_ = x[n, ...], dx[n, ...], xp.ones(y[n, ...].shape, dtype=xp.bool)
+            xn, yn, dyn, dxn = x[n, ...], y[n, ...], dy[n, ...], dx[n, ...]
+            given = yn != yn  # nobody has been given the gradient yet
             dxn[...] = 0
             for place in windows.places:
                 at = windows.at(*place)
-                wins = (xn[at] == y[n, ...]) & open_
-                open_ = open_ & ~wins
-                dxn[at] += dy[n, ...] * xp.astype(wins, dy.dtype)
+                wins = (xn[at] == yn) & ~given
+                given = given | wins
+                dxn[at] += dyn * xp.astype(wins, dyn.dtype)
 
         in_blocks(part, x, x[:1, ...].size)
         return dx

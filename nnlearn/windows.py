@@ -86,6 +86,7 @@ class Windows:
                 slice(k, k + s * (count - 1) + 1, s)
                 for k, s, count in zip((m, n), self.stride, self.counts, strict=True)
             ),
+            ...,
         )
 
     def pad(self, x):
@@ -104,7 +105,7 @@ class Windows:
     @property
     def _inside(self):
         sides = zip(self.padding, self.images, strict=True)
-        return (slice(None), *(slice(p, p + size) for p, size in sides))
+        return (slice(None), *(slice(p, p + size) for p, size in sides), ...)
 
     def gather(self, x):
         """Return every window as a row: (N, H, W, C) becomes (N H' W', P Q C). See `im2col`."""
