@@ -153,6 +153,15 @@ def test_no_page_loads_a_script_for_mathematics_or_icons(elements):
             assert tag != "script" or not re.search("katex|mathjax|fontawesome|thebe", source), page
 
 
+def test_every_picture_has_its_size_and_waits_for_the_reader(site, elements):
+    for page, found in elements.items():
+        pictures = [a for tag, a in found if tag == "img" and "_images/" in a["src"]]
+        for number, attributes in enumerate(pictures):
+            assert int(attributes["width"]) > 100, page
+            assert int(attributes["height"]) > 30, page
+            assert (attributes.get("loading") == "lazy") == (number > 0), page
+
+
 def test_every_public_name_is_in_the_api_reference(site):
     page = (site / "api.html").read_text(encoding="utf-8")
     missing = [
@@ -216,14 +225,94 @@ def test_a_wide_equation_can_be_scrolled_to_both_ends(chromium, address, names):
     page.close()
 
 
+def test_no_line_begins_with_the_comma_after_a_formula(chromium, address, names):
+    script = """() => [...document.querySelectorAll('.bd-article span.math')].filter(formula => {
+        const next = formula.nextSibling;
+        if (next?.nodeType !== Node.TEXT_NODE || !/^[.,;:!?)]/.test(next.data)) return false;
+        const range = document.createRange();
+        range.setStart(next, 0);
+        range.setEnd(next, 1);
+        const mark = range.getBoundingClientRect();
+        const ending = [...formula.querySelectorAll('.base')].at(-1).getBoundingClientRect();
+        return mark.width > 0 && mark.left < ending.right - 2;
+    }).map(formula => formula.parentElement.textContent)"""
+    page = chromium.new_page()
+    for width in (360, 768):
+        page.set_viewport_size({"width": width, "height": 740})
+        for name in names:
+            page.goto(f"{address}/{name}", wait_until="load")
+            assert page.evaluate(script) == [], (name, width)
+    page.close()
+
+
 def test_there_is_one_search_field(chromium, address):
     for width in (1280, 390):
         page = chromium.new_page(viewport={"width": width, "height": 900})
         page.goto(f"{address}/02-learning.html", wait_until="load")
+        if width < 600:  # it stands in the menu
+            page.locator(".primary-toggle").click()
+            page.wait_for_timeout(500)
         fields = page.locator(".search-button-field, .search-button, input[type=search]")
-        shown = [f for f in fields.all() if f.is_visible()]
-        assert len(shown) == (1 if width > 600 else 0) or (width <= 600 and len(shown) == 1)
+        assert len([f for f in fields.all() if f.is_visible()]) == 1, width
         page.close()
+
+
+def test_a_jump_arrives(chromium, address):
+    """From another page, and within a page whose pictures are not loaded on the way."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    top = "id => document.getElementById(id).getBoundingClientRect().top"
+    page.goto(f"{address}/02-learning.html#equation-eq-adam-step", wait_until="load")
+    page.wait_for_timeout(300)
+    assert 0 <= page.evaluate(top, "equation-eq-adam-step") < 120
+    page.goto(f"{address}/03-backpropagation.html", wait_until="load")
+    last = page.locator(".page-toc a").nth(-2)
+    anchor = last.get_attribute("href").removeprefix("#")
+    last.click()
+    page.wait_for_timeout(300)
+    assert 0 <= page.evaluate(top, anchor) < 120
+    page.close()
+
+
+def test_the_buttons_of_a_page_work(chromium, address):
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    page = context.new_page()
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{address}/02-learning.html", wait_until="load")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.locator(".theme-switch-button:visible").click()
+    assert page.evaluate(theme) == "light"
+    page.reload()
+    assert page.evaluate(theme) == "light"  # it is remembered
+
+    sidebar = page.locator(".bd-sidebar-primary")
+    assert sidebar.is_visible()
+    page.locator(".primary-toggle").click()
+    sidebar.wait_for(state="hidden")
+    page.locator(".primary-toggle").click()
+    sidebar.wait_for(state="visible")
+
+    first = page.locator(".cell_input div.highlight").first
+    first.hover()
+    first.locator(".copybtn").click()
+    page.wait_for_selector(".copybtn.success")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("Adam")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a")
+    assert complaints == []
+    context.close()
+
+
+def test_a_page_is_dark_before_its_scripts_are_there(chromium, address):
+    context = chromium.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.route("**/*.js*", lambda route: route.abort())
+    page.goto(f"{address}/02-learning.html", wait_until="load")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    context.close()
 
 
 @pytest.mark.parametrize("word", ["overfitting", "chain rule", "Adam"])
