@@ -95,7 +95,7 @@ def convolve2d(I, K, mode="full"):  # noqa: E741  (the source's letter)
         The kernel, zero outside.
     mode : {"full", "same", "valid"}
         Every sum with at least one term, (H + P - 1, W + Q - 1); the middle of it, (H, W); only
-        the sums that need no zero from outside, (|H - P| + 1, |W - Q| + 1).
+        the sums that need no zero from outside, ``(|H - P| + 1, |W - Q| + 1)``.
 
     Returns
     -------
