@@ -83,7 +83,7 @@ def relu(z):
     a = xp.maximum(z, 0.0)
 
     def backward(da):
-        return xp.where(z > 0, da, 0.0)  # eq-relu-derivative
+        return da * xp.astype(z > 0, da.dtype)  # eq-relu-derivative
 
     return a, backward
 

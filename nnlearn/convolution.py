@@ -2,13 +2,14 @@
 
 `conv2d` writes every window of the images as a row (`Windows.gather`, the book's im2col), so that
 the sum over rows, columns and channels becomes one matrix product. Its backward pass is the
-chapter's: the kernel's gradient is the product of the same rows with dz, the input's is the
-product with the kernel, added back to the pixels that each window came from.
+chapter's: the kernel's gradient is the product of the same rows with dz, the input's is again a
+convolution, of dz with the turned kernels.
 """
 
+import functools
 import math
 
-from nnlearn.backend import array_namespace, product
+from nnlearn.backend import array_namespace, column_sums, product
 from nnlearn.derivative import differentiable
 from nnlearn.parallel import in_blocks
 from nnlearn.shapes import as_rows
@@ -47,40 +48,50 @@ def conv2d(x, K, b=None, stride=1, padding=0):
     """
     xp = array_namespace(x, K, b)
     windows = Windows("conv2d", x.shape, K.shape[:2], stride, padding)
-    kernels = xp.reshape(K, (math.prod(K.shape[:3]), K.shape[3]))
-    entries = math.prod(windows.counts) * kernels.shape[0]  # of all windows of one image
+    matrix = xp.reshape(K, (math.prod(K.shape[:3]), K.shape[3]))  # one kernel a column
+    entries = math.prod(windows.counts) * matrix.shape[0]  # of all windows of one image
     z = xp.empty((x.shape[0], *windows.counts, K.shape[3]), dtype=x.dtype, device=x.device)
 
-    def forward(n):
-        product(windows.gather(x[n, ...]), kernels).into(as_rows(z[n, ...]))
+    def forward(n):  # eq-im2col
+        product(windows.gather(x[n, ...]), matrix).into(as_rows(z[n, ...]))
         if b is not None:
             z[n, ...] += b
 
     in_blocks(forward, x, entries)
 
     def backward(dz):
-        def dx():  # eq-conv2d-dx
-            dx = xp.empty(x.shape, dtype=x.dtype, device=x.device)
-
-            def part(n):
-                rows = as_rows(dz[n, ...]) @ kernels.T
-                dx[n, ...] = windows.scatter(rows, dz[n, ...].shape[0], x.shape[3])
-
-            in_blocks(part, x, entries)
-            return dx
-
         def dK():  # eq-conv2d-dk
-            parts = in_blocks(
-                lambda n: windows.gather(x[n, ...]).T @ as_rows(dz[n, ...]), x, entries
-            )
-            return xp.reshape(sum(parts), K.shape)
+            def part(n):
+                return windows.gather(x[n, ...]).T @ as_rows(dz[n, ...])
 
-        def db():  # eq-conv2d-db
-            return xp.sum(as_rows(dz), axis=0)
+            return xp.reshape(sum(in_blocks(part, x, entries)), K.shape)
 
+        dx = functools.partial(_input_gradient, dz, K, windows, x.shape)
+        db = functools.partial(column_sums, as_rows(dz))  # eq-conv2d-db
         return (dx, dK) if b is None else (dx, dK, db)
 
     return z, backward
+
+
+def _input_gradient(dz, K, windows, shape):
+    """Return dL/dx of `conv2d`, images of a shape (N, H, W, C).
+
+    With steps of one pixel it is a convolution of dz, so `conv2d` itself computes it. Longer steps
+    would fill dz with zeros: then each window's share is added to the pixels that it saw.
+    """
+    xp = array_namespace(dz, K)
+    border = [size - 1 - p for size, p in zip(windows.size, windows.padding, strict=True)]
+    if windows.stride == (1, 1) and min(border) >= 0:  # eq-conv2d-dx
+        turned = xp.permute_dims(xp.flip(K, axis=(0, 1)), (0, 1, 3, 2))
+        return conv2d(dz, turned, padding=border)
+    dx = xp.empty(shape, dtype=dz.dtype, device=dz.device)
+    matrix = xp.reshape(K, (math.prod(K.shape[:3]), K.shape[3]))
+
+    def part(n):  # eq-col2im
+        dx[n, ...] = windows.scatter(as_rows(dz[n, ...]) @ matrix.T, shape[3])
+
+    in_blocks(part, dz, math.prod(windows.counts) * matrix.shape[0])
+    return dx
 
 
 @differentiable("I (H, W), K (P, Q) -> S (H', W')")

@@ -29,6 +29,8 @@ class Conv2D(Layer):
     Source: eq-conv2d, eq-he.
     """
 
+    shares_batch = True
+
     def __init__(self, inputs, outputs, size, stride=1, padding=0, initializer=initializers.he):
         self.inputs = positive_integer("Conv2D", "inputs", inputs)
         self.outputs = positive_integer("Conv2D", "outputs", outputs)

@@ -39,27 +39,28 @@ def max_pool2d(x, size=2, stride=None):
     y = xp.empty((x.shape[0], *windows.counts, x.shape[3]), dtype=x.dtype, device=x.device)
 
     def forward(n):
-        largest = x[n, ...][windows.at(0, 0)]
+        largest = x[n, ...][windows.places[0]]
         for place in windows.places[1:]:
-            largest = xp.maximum(largest, x[n, ...][windows.at(*place)])
+            largest = xp.maximum(largest, x[n, ...][place])
         y[n, ...] = largest
 
-    in_blocks(forward, x, x[:1, ...].size)
+    in_blocks(forward, x, 3 * x[:1, ...].size)
 
     def backward(dy):
-        dx = xp.empty(x.shape, dtype=x.dtype, device=x.device)
+        make = xp.empty if windows.tile else xp.zeros
+        dx = make(x.shape, dtype=x.dtype, device=x.device)
 
         def part(n):  # eq-max-pool-gradient
-            xn, yn, dyn, dxn = x[n, ...], y[n, ...], dy[n, ...], dx[n, ...]
-            given = yn != yn  # nobody has been given the gradient yet
-            dxn[...] = 0
+            left = dy[n, ...]  # what no earlier place of the window has taken
             for place in windows.places:
-                at = windows.at(*place)
-                wins = (xn[at] == yn) & ~given
-                given = given | wins
-                dxn[at] += dyn * xp.astype(wins, dyn.dtype)
+                taken = left * xp.astype(x[n, ...][place] == y[n, ...], left.dtype)
+                left = left - taken
+                if windows.tile:
+                    dx[n, ...][place] = taken
+                else:
+                    dx[n, ...][place] += taken
 
-        in_blocks(part, x, x[:1, ...].size)
+        in_blocks(part, x, 3 * x[:1, ...].size)
         return dx
 
     return y, backward
@@ -99,10 +100,10 @@ def avg_pool2d(x, size=2, stride=None):
 
     def forward(n):
         for place in windows.places:
-            y[n, ...] += x[n, ...][windows.at(*place)]
+            y[n, ...] += x[n, ...][place]
         y[n, ...] *= share
 
-    in_blocks(forward, x, x[:1, ...].size)
+    in_blocks(forward, x, 3 * x[:1, ...].size)
 
     def backward(dy):
         dx = xp.zeros(x.shape, dtype=x.dtype, device=x.device)
@@ -110,9 +111,9 @@ def avg_pool2d(x, size=2, stride=None):
         def part(n):  # eq-avg-pool-gradient
             dxn, each = dx[n, ...], dy[n, ...] * share
             for place in windows.places:
-                dxn[windows.at(*place)] += each
+                dxn[place] += each
 
-        in_blocks(part, x, x[:1, ...].size)
+        in_blocks(part, x, 3 * x[:1, ...].size)
         return dx
 
     return y, backward

@@ -6,13 +6,14 @@ i s + m and the columns j s + n, for all places (m, n) inside it. So *all* windo
 loop over the many windows.
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from nnlearn.backend import array_namespace
+from nnlearn.backend import array_namespace, sliding_windows
 from nnlearn.derivative import differentiable
 
 
@@ -73,21 +74,23 @@ class Windows:
         """The rows and columns of an image with its border."""
         return tuple(s + 2 * p for s, p in zip(self.images, self.padding, strict=True))
 
-    @property
+    @functools.cached_property
     def places(self):
-        """All places (m, n) inside a window, row by row."""
-        return list(itertools.product(*map(range, self.size)))
+        """For each place (m, n) inside a window, row by row: the index of all that is seen there.
 
-    def at(self, m, n):
-        """Return the index of what all windows see at their place (m, n)."""
-        return (
-            slice(None),
-            *(
-                slice(k, k + s * (count - 1) + 1, s)
-                for k, s, count in zip((m, n), self.stride, self.counts, strict=True)
-            ),
-            ...,
+        That is the rows m, m + s, m + 2s, … and the columns n, n + s, …: one pixel of each window.
+        """
+        rows, columns = (
+            [slice(k, k + step * (count - 1) + 1, step) for k in range(size)]
+            for size, step, count in zip(self.size, self.stride, self.counts, strict=True)
         )
+        return [(slice(None), *place, ...) for place in itertools.product(rows, columns)]
+
+    @property
+    def tile(self):
+        """Whether every pixel is in exactly one window."""
+        covered = tuple(n * size for n, size in zip(self.counts, self.size, strict=True))
+        return self.size == self.stride and self.padded == covered
 
     def pad(self, x):
         """Lay a border of zeros around images (N, H, W, C)."""
@@ -98,35 +101,30 @@ class Windows:
         padded[self._inside] = x
         return padded
 
-    def crop(self, padded):
-        """Take the border away again: the backward pass of `pad`."""
-        return padded[self._inside]
-
     @property
     def _inside(self):
         sides = zip(self.padding, self.images, strict=True)
         return (slice(None), *(slice(p, p + size) for p, size in sides), ...)
 
     def gather(self, x):
-        """Return every window as a row: (N, H, W, C) becomes (N H' W', P Q C). See `im2col`."""
+        """Write every window as a row: (N, H, W, C) becomes (N H' W', P Q C). See `im2col`."""
         xp = array_namespace(x)
-        count, channels = x.shape[0], x.shape[3]
-        x = self.pad(x)
-        rows = xp.empty(
-            (count, *self.counts, len(self.places), channels), dtype=x.dtype, device=x.device
-        )
-        for k, place in enumerate(self.places):
-            rows[:, :, :, k, :] = x[self.at(*place)]
-        return xp.reshape(rows, (math.prod(rows.shape[:3]), math.prod(rows.shape[3:])))
+        seen = sliding_windows(self.pad(x), self.size, self.stride)  # (N, H', W', P, Q, C)
+        windows, entries = math.prod(seen.shape[:3]), math.prod(seen.shape[3:])
+        if x.shape[3] == 1:  # place by place is twice as fast: it copies along the image's rows
+            by_place = xp.permute_dims(seen, (3, 4, 5, 0, 1, 2))
+            return xp.reshape(by_place, (entries, windows)).T
+        return xp.reshape(seen, (windows, entries))
 
-    def scatter(self, rows, count, channels):
+    def scatter(self, rows, channels):
         """Add every window's row to the pixels that it came from: the transpose of `gather`."""
         xp = array_namespace(rows)
+        count = rows.size // (math.prod(self.counts) * len(self.places) * channels)
         rows = xp.reshape(rows, (count, *self.counts, len(self.places), channels))
         dx = xp.zeros((count, *self.padded, channels), dtype=rows.dtype, device=rows.device)
         for k, place in enumerate(self.places):
-            dx[self.at(*place)] += rows[:, :, :, k, :]
-        return self.crop(dx)
+            dx[place] += rows[:, :, :, k, :]
+        return dx[self._inside]
 
 
 @differentiable("x (N, H, W, C)")
@@ -158,7 +156,7 @@ def im2col(x, size, stride=1, padding=0):
     count, channels = x.shape[0], x.shape[3]
 
     def backward(drows):
-        return windows.scatter(drows, count, channels)
+        return windows.scatter(drows, channels)  # eq-col2im
 
     shape = (count, *windows.counts, len(windows.places) * channels)
     return xp.reshape(windows.gather(x), shape), backward
