@@ -47,18 +47,15 @@ def max_pool2d(x, size=2, stride=None):
     in_blocks(forward, x, 3 * x[:1, ...].size)
 
     def backward(dy):
-        make = xp.empty if windows.tile else xp.zeros
-        dx = make(x.shape, dtype=x.dtype, device=x.device)
+        dx, put = windows.collect(x)
 
         def part(n):  # eq-max-pool-gradient
             left = dy[n, ...]  # what no earlier place of the window has taken
-            for place in windows.places:
+            for place in windows.places[:-1]:
                 taken = left * xp.astype(x[n, ...][place] == y[n, ...], left.dtype)
                 left = left - taken
-                if windows.tile:
-                    dx[n, ...][place] = taken
-                else:
-                    dx[n, ...][place] += taken
+                put(dx[n, ...], place, taken)
+            put(dx[n, ...], windows.places[-1], left)
 
         in_blocks(part, x, 3 * x[:1, ...].size)
         return dx
@@ -106,12 +103,12 @@ def avg_pool2d(x, size=2, stride=None):
     in_blocks(forward, x, 3 * x[:1, ...].size)
 
     def backward(dy):
-        dx = xp.zeros(x.shape, dtype=x.dtype, device=x.device)
+        dx, put = windows.collect(x)
 
         def part(n):  # eq-avg-pool-gradient
-            dxn, each = dx[n, ...], dy[n, ...] * share
+            each = dy[n, ...] * share
             for place in windows.places:
-                dxn[place] += each
+                put(dx[n, ...], place, each)
 
         in_blocks(part, x, 3 * x[:1, ...].size)
         return dx

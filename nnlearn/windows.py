@@ -86,12 +86,6 @@ class Windows:
         )
         return [(slice(None), *place, ...) for place in itertools.product(rows, columns)]
 
-    @property
-    def tile(self):
-        """Whether every pixel is in exactly one window."""
-        covered = tuple(n * size for n, size in zip(self.counts, self.size, strict=True))
-        return self.size == self.stride and self.padded == covered
-
     def pad(self, x):
         """Lay a border of zeros around images (N, H, W, C)."""
         if not any(self.padding):
@@ -125,6 +119,25 @@ class Windows:
         for k, place in enumerate(self.places):
             dx[place] += rows[:, :, :, k, :]
         return dx[self._inside]
+
+    def collect(self, x):
+        """Give an array like x, and how to put at a place of it what belongs to all windows there.
+
+        Where each pixel is in exactly one window there is nothing to add up, and nothing to wipe.
+        """
+        xp = array_namespace(x)
+        covered = tuple(n * size for n, size in zip(self.counts, self.size, strict=True))
+        if self.size == self.stride and covered == self.images:
+            return xp.empty(x.shape, dtype=x.dtype, device=x.device), _assign
+        return xp.zeros(x.shape, dtype=x.dtype, device=x.device), _add
+
+
+def _assign(dx, place, values):
+    dx[place] = values
+
+
+def _add(dx, place, values):
+    dx[place] += values
 
 
 @differentiable("x (N, H, W, C)")
