@@ -50,7 +50,9 @@ def conv2d(x, K, b=None, stride=1, padding=0):
     windows = Windows("conv2d", x.shape, K.shape[:2], stride, padding)
     matrix = xp.reshape(K, (math.prod(K.shape[:3]), K.shape[3]))  # one kernel a column
     entries = math.prod(windows.counts) * matrix.shape[0]  # of all windows of one image
-    z = xp.empty((x.shape[0], *windows.counts, K.shape[3]), dtype=x.dtype, device=x.device)
+    z = xp.empty(
+        (x.shape[0], *windows.counts, K.shape[3]), dtype=xp.result_type(x, K), device=x.device
+    )
 
     def forward(n):  # eq-im2col
         product(windows.gather(x[n, ...]), matrix).into(as_rows(z[n, ...]))
