@@ -4,7 +4,7 @@ All of them take and give an array of any shape, are safe for arguments of Â±10â
 dtype. `softmax` and `log_softmax` work along the last axis.
 """
 
-from nnlearn.backend import array_namespace
+from nnlearn.backend import array_namespace, masked
 from nnlearn.derivative import differentiable
 
 
@@ -83,7 +83,7 @@ def relu(z):
     a = xp.maximum(z, 0.0)
 
     def backward(da):
-        return da * xp.astype(z > 0, da.dtype)  # eq-relu-derivative
+        return masked(da, z > 0)  # eq-relu-derivative
 
     return a, backward
 

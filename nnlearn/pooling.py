@@ -1,6 +1,6 @@
 """Pooling: one number for each window of an image, its largest or its mean."""
 
-from nnlearn.backend import array_namespace
+from nnlearn.backend import array_namespace, masked
 from nnlearn.derivative import differentiable
 from nnlearn.parallel import in_blocks
 from nnlearn.windows import Windows
@@ -52,7 +52,7 @@ def max_pool2d(x, size=2, stride=None):
         def part(n):  # eq-max-pool-gradient
             left = dy[n, ...]  # what no earlier place of the window has taken
             for place in windows.places[:-1]:
-                taken = left * xp.astype(x[n, ...][place] == y[n, ...], left.dtype)
+                taken = masked(left, x[n, ...][place] == y[n, ...])
                 left = left - taken
                 put(dx[n, ...], place, taken)
             put(dx[n, ...], windows.places[-1], left)
