@@ -13,6 +13,7 @@ from nnlearn.checking import GradientError, check_gradients
 from nnlearn.convolution import conv2d, convolve2d
 from nnlearn.dense import dense
 from nnlearn.derivative import differentiable, vjp
+from nnlearn.gru import gru
 from nnlearn.image_layers import AvgPool2D, Conv2D, MaxPool2D
 from nnlearn.layers import (
     BatchNorm,
@@ -27,12 +28,14 @@ from nnlearn.layers import (
     flatten,
 )
 from nnlearn.losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
+from nnlearn.lstm import lstm
 from nnlearn.models import Layer, Sequential
 from nnlearn.normalization import batch_norm, layer_norm, standardize
 from nnlearn.optimizers import SGD, Adam
 from nnlearn.parameters import Parameters
 from nnlearn.pooling import avg_pool2d, max_pool2d
 from nnlearn.regularization import clip_gradient_norm, dropout
+from nnlearn.rnn import rnn
 from nnlearn.runs import History
 from nnlearn.sources import source
 from nnlearn.training import accuracy, fit, predict
@@ -76,16 +79,19 @@ __all__ = [
     "dropout",
     "fit",
     "flatten",
+    "gru",
     "im2col",
     "initializers",
     "layer_norm",
     "leaky_relu",
     "log_softmax",
+    "lstm",
     "max_pool2d",
     "mean_squared_error",
     "output_size",
     "predict",
     "relu",
+    "rnn",
     "sigmoid",
     "sigmoid_cross_entropy",
     "softmax",

@@ -2,8 +2,9 @@
 
 An operation declares its shapes in one line, ``"x (..., D), W (M, D), b (M) -> z (..., M)"``.
 Equal letters must be equal sizes; ``...`` stands for any number of leading dimensions, the same
-ones wherever it appears; ``int`` before the brackets asks for integers, otherwise arguments are
-floating-point. `None` is passed over, so that an argument may be optional.
+ones wherever it appears; ``4H`` is four times an H that came before; ``int`` before the brackets
+asks for integers, otherwise arguments are floating-point. `None` is passed over, so that an
+argument may be optional.
 """
 
 import math
@@ -11,6 +12,7 @@ import re
 
 from nnlearn.backend import array_namespace, is_floating, is_integer
 
+_DIMENSION = re.compile(r"(\d*)(.*)")
 _ARGUMENT = re.compile(r"(\w+)( int)? \(([^)]*)\)")
 
 
@@ -74,8 +76,7 @@ class Signature:
             fits = count >= 0 and sizes.setdefault("...", shape[:count]) == shape[:count]
             dims, rest = dims[1:], shape[max(count, 0) :]
         if fits and all(
-            size == (int(d) if d.isdigit() else sizes.setdefault(d, size))
-            for d, size in zip(dims, rest, strict=True)
+            size == _declared(d, size, sizes) for d, size in zip(dims, rest, strict=True)
         ):
             return
         raise ValueError(
@@ -85,5 +86,14 @@ class Signature:
     def _expected(self, name, sizes):
         dims = next(dims for n, _, dims in self.arguments if n == name)
         text = f"expected ({', '.join(dims)}{',' if len(dims) == 1 else ''})"
-        known = [f"{d} = {sizes[d]}" for d in dims if d in sizes]
+        letters = [_DIMENSION.fullmatch(d)[2] for d in dims]
+        known = [f"{d} = {sizes[d]}" for d in letters if d in sizes]
         return text + (f" with {', '.join(known)}" if known else "")
+
+
+def _declared(dimension, size, sizes):
+    """Return the size that a dimension must have; a new letter takes what came."""
+    count, letter = _DIMENSION.fullmatch(dimension).groups()
+    if count:
+        return int(count) * (sizes[letter] if letter else 1)
+    return sizes.setdefault(letter, size)

@@ -1,0 +1,86 @@
+"""The gated recurrent unit over a whole sequence: one state, two gates, and its backward pass.
+
+The gates and the candidate stand side by side in one array, in the order reset, update,
+candidate. As in `rnn`, what does not wait for the step before is done for all steps at once.
+"""
+
+from nnlearn.activations import sigmoid
+from nnlearn.backend import array_namespace, column_sums, product
+from nnlearn.dense import dense
+from nnlearn.derivative import differentiable
+from nnlearn.shapes import as_rows
+from nnlearn.steps import blocks_of, states_from
+
+
+@differentiable("x (T, N, D), h0 (N, H), W_x (3H, D), W_h (3H, H), b (3H) -> h (T, N, H)")
+def gru(x, h0, W_x, W_h, b):
+    """Gated recurrent unit: h_t = (1 - u) ⊙ candidate + u ⊙ h_{t-1} for every step t.
+
+    The candidate is tanh of W_x x + b + r ⊙ (W_h h_{t-1}), each with its own rows of W_x, W_h
+    and b: the reset gate r acts on the product, as in cuDNN and PyTorch.
+
+    Parameters
+    ----------
+    x : array, shape (T, N, D), floating-point
+        The inputs: T steps of N sequences.
+    h0 : array, shape (N, H)
+        The state before the first step.
+    W_x : array, shape (3H, D)
+        Weights of the input: H rows for each of reset gate, update gate and candidate.
+    W_h : array, shape (3H, H)
+        Weights of the state before, in the same order.
+    b : array, shape (3H,)
+        Biases, in the same order.
+
+    Returns
+    -------
+    array, shape (T, N, H)
+        The state after each step.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or there is no step.
+
+    Notes
+    -----
+    Chapter 7 derives it. Source: Cho et al., "Learning phrase representations using RNN
+    encoder-decoder for statistical machine translation", 2014.
+    """
+    xp = array_namespace(x, h0, W_x, W_h, b)
+    gates = dense(x, W_x, b)  # the input's share, of all steps in one product
+    h = states_from(h0, gates, "gru")  # h[0] is h0, and h[t + 1] the state after x[t]
+    H = h.shape[-1]
+    r, u, candidate = blocks_of(gates, 3)  # views
+    recalled = xp.empty_like(h[1:, ...])  # what the candidate's rows of W_h make of the state
+    for t in range(x.shape[0]):
+        share = h[t, ...] @ W_h.T
+        gates[t, :, : 2 * H] = sigmoid(gates[t, :, : 2 * H] + share[:, : 2 * H])
+        recalled[t, ...] = share[:, 2 * H :]
+        candidate[t, ...] = xp.tanh(candidate[t, ...] + r[t, ...] * recalled[t, ...])
+        h[t + 1, ...] = candidate[t, ...] + u[t, ...] * (h[t, ...] - candidate[t, ...])
+
+    def backward(dh):
+        dz = xp.empty_like(gates)  # of W_x x + b
+        dshare = xp.empty_like(gates)  # of W_h h
+        dr, du, dcandidate = blocks_of(dz, 3)  # views
+        later = 0.0  # what the later steps say of h
+        for t in reversed(range(x.shape[0])):
+            dh_t = dh[t, ...] + later
+            dcandidate[t, ...] = dh_t * (1 - u[t, ...]) * (1 - candidate[t, ...] ** 2)
+            dr_t = dcandidate[t, ...] * recalled[t, ...]
+            du_t = dh_t * (h[t, ...] - candidate[t, ...])
+            dr[t, ...] = dr_t * r[t, ...] * (1 - r[t, ...])
+            du[t, ...] = du_t * u[t, ...] * (1 - u[t, ...])
+            dshare[t, ...] = dz[t, ...]
+            dshare[t, :, 2 * H :] *= r[t, ...]
+            later = dh_t * u[t, ...] + dshare[t, ...] @ W_h
+        return (
+            lambda: dz @ W_x,
+            later,
+            product(as_rows(dz).T, as_rows(x)),
+            product(as_rows(dshare).T, as_rows(h[:-1, ...])),
+            lambda: column_sums(as_rows(dz)),
+        )
+
+    return h[1:, ...], backward
