@@ -10,6 +10,7 @@ import numpy as np
 from nnlearn.backend import array_namespace, asarray
 
 _MNIST_TRAINING = 8_000
+_TEST_NAMES = 1_000
 
 
 def load_mnist():
@@ -65,6 +66,47 @@ def load_breast_cancer():
     bunch = datasets.load_breast_cancer()
     y = (1 - bunch.target).astype(np.int64)
     return asarray(bunch.data), asarray(y), [str(name) for name in bunch.feature_names]
+
+
+def load_first_names():
+    """Load 5,163 first names from the United States Census of 1990, each once.
+
+    Returns
+    -------
+    train, test : list of str
+        4,163 and 1,000 names of 2 to 11 small letters, a to z, in a fixed random order.
+
+    Notes
+    -----
+    A work of the United States government, in the public domain :cite:`census1995`.
+    """
+    file = resources.files("nnlearn").joinpath("datasets/first-names.txt")
+    names = file.read_text(encoding="ascii").split()
+    return names[:-_TEST_NAMES], names[-_TEST_NAMES:]
+
+
+def load_oil_prices():
+    """Load what a barrel of crude oil cost, day by day, from 1986 to 2019.
+
+    Returns
+    -------
+    days : numpy array of datetime64[D], shape (8321,)
+        The trading days, in order. They stay on the host: other libraries know no dates.
+    prices : array of float64, shape (8321,)
+        West Texas Intermediate, in US dollars.
+
+    Notes
+    -----
+    Published by the United States Energy Information Administration :cite:`eia2019`, in the
+    public domain.
+    """
+    with (
+        resources.files("nnlearn").joinpath("datasets/oil-prices.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
+        days = arrays["days"].astype("datetime64[D]")
+        prices = arrays["cents"] / 100
+    return days, asarray(prices)
 
 
 def standardize_columns(x, *others):
