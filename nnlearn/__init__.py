@@ -6,13 +6,14 @@ and the backward pass that the book derives. It runs on NumPy and on CuPy alike.
     import nnlearn as nn
 """
 
-from nnlearn import data, initializers
+from nnlearn import data, initializers, sequences
 from nnlearn.activations import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
 from nnlearn.backend import array_namespace, asarray, backend_name, to_numpy, use_backend
 from nnlearn.checking import GradientError, check_gradients
 from nnlearn.convolution import conv2d, convolve2d
 from nnlearn.dense import dense
 from nnlearn.derivative import differentiable, vjp
+from nnlearn.embedding import embedding
 from nnlearn.gru import gru
 from nnlearn.image_layers import AvgPool2D, Conv2D, MaxPool2D
 from nnlearn.layers import (
@@ -34,6 +35,7 @@ from nnlearn.normalization import batch_norm, layer_norm, standardize
 from nnlearn.optimizers import SGD, Adam
 from nnlearn.parameters import Parameters
 from nnlearn.pooling import avg_pool2d, max_pool2d
+from nnlearn.recurrent_layers import GRU, LSTM, RNN, Embedding, TimeFirst
 from nnlearn.regularization import clip_gradient_norm, dropout
 from nnlearn.rnn import rnn
 from nnlearn.runs import History
@@ -44,6 +46,9 @@ from nnlearn.windows import im2col, output_size
 __version__ = "0.1.0"
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "SGD",
     "Adam",
     "AvgPool2D",
@@ -51,6 +56,7 @@ __all__ = [
     "Conv2D",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GradientError",
     "History",
@@ -63,6 +69,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Tanh",
+    "TimeFirst",
     "accuracy",
     "array_namespace",
     "asarray",
@@ -77,6 +84,7 @@ __all__ = [
     "dense",
     "differentiable",
     "dropout",
+    "embedding",
     "fit",
     "flatten",
     "gru",
@@ -92,6 +100,7 @@ __all__ = [
     "predict",
     "relu",
     "rnn",
+    "sequences",
     "sigmoid",
     "sigmoid_cross_entropy",
     "softmax",

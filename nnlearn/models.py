@@ -23,6 +23,7 @@ class Layer(ABC):
     """
 
     shares_batch = False  # whether its work goes over all cores in blocks of examples
+    remembers = False  # whether `operation` also takes `memory`: what an earlier call left
 
     def parameters(self):
         """Return by name each parameter's shape and its initializer of ``(generator, shape)``."""
@@ -55,17 +56,19 @@ class Layer(ABC):
             self.parameters(), generator, dtype, _draw(state, generator, dtype) if state else None
         )
 
-    def __call__(self, params, x):
+    def __call__(self, params, x, memory=None):
         """Compute the value as in inference: dropout off, running statistics used."""
-        return self.forward(params, x)[0]
+        return self.forward(params, x, memory=memory)[0]
 
-    def forward(self, params, x, training=False, generator=None):
+    def forward(self, params, x, training=False, generator=None, memory=None):
         """Return the value and ``backward(dy, grads, input_wanted)``.
 
         `backward` writes the gradients of the parameters into `grads` (None: not wanted), and
-        gives the gradient of x (None if it is not wanted).
+        gives the gradient of x (None if it is not wanted). `memory` is a dict in which recurrent
+        layers find the states to begin with, and leave their last ones.
         """
-        y, gradients_of = self.operation(params, x, training, generator)
+        more = {"memory": memory} if self.remembers else {}
+        y, gradients_of = self.operation(params, x, training, generator, **more)
         names = list(self.parameters())
 
         def backward(dy, grads, input_wanted):
@@ -78,12 +81,12 @@ class Layer(ABC):
 
         return y, backward
 
-    def training_pass(self, wanted, params, x, generator=None):
+    def training_pass(self, wanted, params, x, generator=None, memory=None):
         """Do what `nnlearn.vjp` asks of a model: dropout on, the batch's own statistics.
 
         `wanted` holds the positions, among (params, x), of the gradients that will be asked for.
         """
-        y, backward = self.forward(params, x, training=True, generator=generator)
+        y, backward = self.forward(params, x, True, generator, memory)
 
         def gradients_of(dy):
             grads = params.empty_like() if 0 in wanted else None
@@ -141,15 +144,19 @@ class Sequential(Layer):
     def operation(self, params, x, training, generator):
         raise TypeError("a Sequential is several operations; use forward")
 
-    def forward(self, params, x, training=False, generator=None):
-        """Return the value and ``backward(dy, grads, input_wanted)``, as `Layer.forward`."""
+    def forward(self, params, x, training=False, generator=None, memory=None):
+        """Return the value and ``backward(dy, grads, input_wanted)``, as `Layer.forward`.
+
+        The memory holds, by the layer's name, a memory for each.
+        """
         steps = []
         learned_below = False  # is there a parameter in an earlier layer?
         with self._cores():
             for name, layer in _cheapest_order(self.layers):
                 part = params.part(name)
+                own = memory.setdefault(name, {}) if memory is not None else None
                 try:
-                    x, backward_step = layer.forward(part, x, training, generator)
+                    x, backward_step = layer.forward(part, x, training, generator, own)
                 except (ValueError, TypeError) as error:
                     raise type(error)(f"layer {name}, {layer!r}: {error}") from error
                 steps.append((name, backward_step, learned_below))
