@@ -28,7 +28,7 @@ def embedding(W, tokens):
     Notes
     -----
     The gradient has no part for the tokens. A row that is looked up several times gets the sum.
-    Chapter 6 derives it. Source: Bengio et al., "A neural probabilistic language model", 2003.
+    Source: eq-embedding, eq-embedding-gradient.
     """
     xp = array_namespace(W, tokens)
     _check_tokens(tokens, W.shape[0])

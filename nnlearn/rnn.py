@@ -41,8 +41,9 @@ def rnn(x, h0, W_xh, W_hh, b_h):
 
     Notes
     -----
-    Chapter 6 derives it. Source: Elman, "Finding structure in time", 1990; the backward pass is
-    Werbos's, "Backpropagation through time", 1990.
+    Elman's network :cite:`elman1990`; the backward pass is Werbos's :cite:`werbos1990`.
+    Source: eq-rnn, eq-rnn-dh, eq-rnn-dz, eq-rnn-dx, eq-rnn-dh0, eq-rnn-dwxh, eq-rnn-dwhh,
+    eq-rnn-db.
     """
     xp = array_namespace(x, h0, W_xh, W_hh, b_h)
     z = dense(x, W_xh, b_h)  # the input's share, of all steps in one product
@@ -55,14 +56,14 @@ def rnn(x, h0, W_xh, W_hh, b_h):
         dz = 1 - h[1:, ...] ** 2  # tanh', of all steps at once
         later = 0.0  # what the later steps say of h
         for t in reversed(range(x.shape[0])):
-            dz[t, ...] *= dh[t, ...] + later
+            dz[t, ...] *= dh[t, ...] + later  # eq-rnn-dh, eq-rnn-dz
             later = dz[t, ...] @ W_hh
         return (
-            lambda: dz @ W_xh,
-            later,
-            product(as_rows(dz).T, as_rows(x)),
-            product(as_rows(dz).T, as_rows(h[:-1, ...])),
-            lambda: column_sums(as_rows(dz)),
+            lambda: dz @ W_xh,  # eq-rnn-dx
+            later,  # eq-rnn-dh0
+            product(as_rows(dz).T, as_rows(x)),  # eq-rnn-dwxh
+            product(as_rows(dz).T, as_rows(h[:-1, ...])),  # eq-rnn-dwhh
+            lambda: column_sums(as_rows(dz)),  # eq-rnn-db
         )
 
     return h[1:, ...], backward
