@@ -70,7 +70,7 @@ def conv2d(x, K, b=None, stride=1, padding=0):
 
         dx = functools.partial(_input_gradient, dz, K, windows, x.shape)
         db = functools.partial(column_sums, as_rows(dz))  # eq-conv2d-db
-        return (dx, dK) if b is None else (dx, dK, db)
+        return dx, dK, db
 
     return z, backward
 
@@ -133,12 +133,17 @@ def convolve2d(I, K, mode="full"):  # noqa: E741  (the source's letter)
     )
 
     def backward(dS):
-        dz = xp.zeros(z.shape, dtype=z.dtype, device=z.device)
-        dz[0, rows, columns, 0] = dS
-        dx, dK = conv2d_backward(dz)
+        dx, dK, _ = conv2d_backward(_among_zeros(dS, z.shape, rows, columns))
         return lambda: dx()[0, :, :, 0], lambda: xp.flip(dK()[:, :, 0, 0])
 
     return z[0, rows, columns, 0], backward
+
+
+def _among_zeros(dS, shape, rows, columns):
+    """Put the gradient of the part that was kept into zeros: the rest has no influence."""
+    dz = array_namespace(dS).zeros(shape, dtype=dS.dtype, device=dS.device)
+    dz[0, rows, columns, 0] = dS
+    return dz
 
 
 def _kept(image, kernel, mode):

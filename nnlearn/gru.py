@@ -1,15 +1,21 @@
 """The gated recurrent unit over a whole sequence: one state, two gates, and its backward pass.
 
 The gates and the candidate stand side by side in one array, in the order reset, update,
-candidate. As in `rnn`, what does not wait for the step before is done for all steps at once.
+candidate. Inside, each sequence is a column (see `nnlearn.steps`).
 """
 
 from nnlearn.activations import sigmoid
-from nnlearn.backend import array_namespace, column_sums, product
-from nnlearn.dense import dense
+from nnlearn.backend import array_namespace, product
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import as_rows
-from nnlearn.steps import blocks_of, states_from
+from nnlearn.steps import (
+    blocks_of,
+    in_columns,
+    inputs_above_states,
+    over_time,
+    previous,
+    turned,
+)
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_x (3H, D), W_h (3H, H), b (3H) -> h (T, N, H)")
@@ -48,39 +54,44 @@ def gru(x, h0, W_x, W_h, b):
     encoder-decoder for statistical machine translation", 2014.
     """
     xp = array_namespace(x, h0, W_x, W_h, b)
-    gates = dense(x, W_x, b)  # the input's share, of all steps in one product
-    h = states_from(h0, gates, "gru")  # h[0] is h0, and h[t + 1] the state after x[t]
-    H = h.shape[-1]
+    T, N, D = x.shape
+    H = h0.shape[1]
+    xh = inputs_above_states(x, h0, "gru")
+    h = xh[:, D:, :]  # h[0] is h0, and h[t + 1] the state after x[t], in columns
+    gates = W_x @ xh[:-1, :D, :] + in_columns(b, N)  # the input's share, of all steps at once
     r, u, candidate = blocks_of(gates, 3)  # views
-    recalled = xp.empty_like(h[1:, ...])  # what the candidate's rows of W_h make of the state
-    for t in range(x.shape[0]):
-        share = h[t, ...] @ W_h.T
-        gates[t, :, : 2 * H] = sigmoid(gates[t, :, : 2 * H] + share[:, : 2 * H])
-        recalled[t, ...] = share[:, 2 * H :]
+    recalled = xp.empty_like(candidate)  # what the candidate's rows of W_h make of the state
+    for t in range(T):
+        share = W_h @ h[t, ...]
+        gates[t, : 2 * H, :] = sigmoid(gates[t, : 2 * H, :] + share[: 2 * H, :])
+        recalled[t, ...] = share[2 * H :, :]
         candidate[t, ...] = xp.tanh(candidate[t, ...] + r[t, ...] * recalled[t, ...])
-        h[t + 1, ...] = candidate[t, ...] + u[t, ...] * (h[t, ...] - candidate[t, ...])
+        h[t + 1, ...] = (1 - u[t, ...]) * candidate[t, ...] + u[t, ...] * h[t, ...]
+    value = turned(h[1:, ...])
 
     def backward(dh):
+        dh = xp.matrix_transpose(dh)
         dz = xp.empty_like(gates)  # of W_x x + b
         dshare = xp.empty_like(gates)  # of W_h h
         dr, du, dcandidate = blocks_of(dz, 3)  # views
-        later = 0.0  # what the later steps say of h
-        for t in reversed(range(x.shape[0])):
+        later = xp.zeros_like(h[0, ...])  # what the later steps say of h[t + 1]
+        for t in reversed(range(T)):
             dh_t = dh[t, ...] + later
+            du_t = dh_t * (h[t, ...] - candidate[t, ...])
             dcandidate[t, ...] = dh_t * (1 - u[t, ...]) * (1 - candidate[t, ...] ** 2)
             dr_t = dcandidate[t, ...] * recalled[t, ...]
-            du_t = dh_t * (h[t, ...] - candidate[t, ...])
-            dr[t, ...] = dr_t * r[t, ...] * (1 - r[t, ...])
             du[t, ...] = du_t * u[t, ...] * (1 - u[t, ...])
-            dshare[t, ...] = dz[t, ...]
-            dshare[t, :, 2 * H :] *= r[t, ...]
-            later = dh_t * u[t, ...] + dshare[t, ...] @ W_h
+            dr[t, ...] = dr_t * r[t, ...] * (1 - r[t, ...])
+            dshare[t, : 2 * H, :] = dz[t, : 2 * H, :]
+            dshare[t, 2 * H :, :] = dcandidate[t, ...] * r[t, ...]
+            later = dh_t * u[t, ...] + W_h.T @ dshare[t, ...]
+        dz, dshare = over_time(dz), over_time(dshare)
         return (
-            lambda: dz @ W_x,
-            later,
-            product(as_rows(dz).T, as_rows(x)),
-            product(as_rows(dshare).T, as_rows(h[:-1, ...])),
-            lambda: column_sums(as_rows(dz)),
+            lambda: xp.reshape(dz.T @ W_x, x.shape),
+            later.T,
+            product(dz, as_rows(x)),
+            product(dshare, as_rows(previous(h0, value))),
+            lambda: xp.sum(dz, axis=1),
         )
 
-    return h[1:, ...], backward
+    return value, backward

@@ -1,15 +1,20 @@
 """The LSTM over a whole sequence: a cell state that gates write to, and its backward pass.
 
 The four gates stand side by side in one array, in the order forget, input, output, candidate, so
-that one matrix product serves all four. As in `rnn`, what does not wait for the step before is
-done for all steps at once.
+that one matrix product serves all four. Inside, each sequence is a column (see `nnlearn.steps`).
 """
 
-from nnlearn.backend import array_namespace, column_sums, product
-from nnlearn.dense import dense
+from nnlearn.backend import array_namespace, product, tanh_in_place
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import as_rows
-from nnlearn.steps import blocks_of, states_from
+from nnlearn.steps import (
+    blocks_of,
+    in_columns,
+    inputs_above_states,
+    over_time,
+    previous,
+    turned,
+)
 
 
 @differentiable(
@@ -48,57 +53,68 @@ def lstm(x, h0, c0, W_x, W_h, b):
     the forget gate of Gers, Schmidhuber and Cummins, "Learning to forget", 2000.
     """
     xp = array_namespace(x, h0, c0, W_x, W_h, b)
-    gates = dense(x, W_x, b)  # the input's share, of all steps in one product
-    h, c = states_from(h0, gates, "lstm"), states_from(c0, gates, "lstm")
+    T, N, D = x.shape
+    W, bias = xp.concat([W_x, W_h], axis=1), in_columns(b, N)
+    xh = inputs_above_states(x, h0, "lstm")
+    h = xh[:, D:, :]  # h[0] is h0, and h[t + 1] the state after x[t], in columns
+    c, tanh_c = xp.empty_like(h), xp.empty_like(h)
+    c[0, ...] = c0.T
+    gates = xp.empty((T, *bias.shape), dtype=xh.dtype, device=x.device)
     f, i, o, candidate = blocks_of(gates, 4)  # views
-    tanh_c = xp.empty_like(c[1:, ...])
-    for t in range(x.shape[0]):
-        gates[t, ...] += h[t, ...] @ W_h.T
+    for t in range(T):
+        product(W, xh[t, ...]).into(gates[t, ...])
+        gates[t, ...] += bias
         squash(gates[t, ...])
         c[t + 1, ...] = f[t, ...] * c[t, ...] + i[t, ...] * candidate[t, ...]
         tanh_c[t, ...] = xp.tanh(c[t + 1, ...])
         h[t + 1, ...] = o[t, ...] * tanh_c[t, ...]
+    value = turned(h[1:, ...])
 
     def backward(dh, dc):
-        dgates = xp.empty_like(gates)
-        df, di, do, dcandidate = blocks_of(dgates, 4)  # views
-        later_h = later_c = 0.0  # what the later steps say of h and C
-        for t in reversed(range(x.shape[0])):
+        dh, dc = xp.matrix_transpose(dh), xp.matrix_transpose(dc)
+        dz = xp.empty_like(gates)
+        df, di, do, dcandidate = blocks_of(dz, 4)  # views
+        later_h = later_c = xp.zeros_like(h[0, ...])  # what the later steps say of h and C
+        for t in reversed(range(T)):
             dh_t = dh[t, ...] + later_h
             dc_t = dc[t, ...] + later_c + dh_t * o[t, ...] * (1 - tanh_c[t, ...] ** 2)
             df[t, ...] = dc_t * c[t, ...]
             di[t, ...] = dc_t * candidate[t, ...]
             do[t, ...] = dh_t * tanh_c[t, ...]
             dcandidate[t, ...] = dc_t * i[t, ...]
-            unsquash(dgates[t, ...], gates[t, ...])
+            dz[t, ...] *= slopes(gates[t, ...])
             later_c = dc_t * f[t, ...]
-            later_h = dgates[t, ...] @ W_h
+            later_h = W_h.T @ dz[t, ...]
+        dz = over_time(dz)
         return (
-            lambda: dgates @ W_x,
-            later_h,
-            later_c,
-            product(as_rows(dgates).T, as_rows(x)),
-            product(as_rows(dgates).T, as_rows(h[:-1, ...])),
-            lambda: column_sums(as_rows(dgates)),
+            lambda: xp.reshape(dz.T @ W_x, x.shape),
+            later_h.T,
+            later_c.T,
+            product(dz, as_rows(x)),
+            product(dz, as_rows(previous(h0, value))),
+            lambda: xp.sum(dz, axis=1),
         )
 
-    return (h[1:, ...], c[1:, ...]), backward
+    return (value, xp.matrix_transpose(c[1:, ...])), backward
 
 
-def squash(gates):
-    """Put the sigmoid of the three gates and tanh of the candidate in their place."""
-    xp = array_namespace(gates)
-    H = gates.shape[-1] // 4
-    sigmoids = gates[..., : 3 * H]
+def squash(z):
+    """Turn z of the gates, in place, into their values: σ of three of them, tanh of the last.
+
+    As σ(z) = (1 + tanh(z / 2)) / 2, one call of tanh serves all four.
+    """
+    H = z.shape[0] // 4
+    sigmoids = z[: 3 * H, :]
     sigmoids *= 0.5
-    gates[...] = xp.tanh(gates)
+    tanh_in_place(z)
     sigmoids *= 0.5
     sigmoids += 0.5
 
 
-def unsquash(dgates, gates):
-    """Multiply by the derivatives."""
-    H = gates.shape[-1] // 4
-    s, a = gates[..., : 3 * H], gates[..., 3 * H :]
-    dgates[..., : 3 * H] *= s * (1 - s)
-    dgates[..., 3 * H :] *= 1 - a**2
+def slopes(gates):
+    """Give the derivatives of the gates a by their z: a(1 - a), and 1 - a² of the candidate."""
+    H = gates.shape[0] // 4
+    slope = gates * gates
+    slope[: 3 * H, :] = gates[: 3 * H, :] - slope[: 3 * H, :]
+    slope[3 * H :, :] = 1 - slope[3 * H :, :]
+    return slope

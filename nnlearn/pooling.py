@@ -1,5 +1,7 @@
 """Pooling: one number for each window of an image, its largest or its mean."""
 
+import math
+
 from nnlearn.backend import array_namespace, masked
 from nnlearn.derivative import differentiable
 from nnlearn.parallel import in_blocks
@@ -44,7 +46,8 @@ def max_pool2d(x, size=2, stride=None):
             largest = xp.maximum(largest, x[n, ...][place])
         y[n, ...] = largest
 
-    in_blocks(forward, x, 3 * x[:1, ...].size)
+    numbers = 3 * math.prod(x.shape[1:])  # of one image, of its windows and of what is in between
+    in_blocks(forward, x, numbers)
 
     def backward(dy):
         dx, put = windows.collect(x)
@@ -57,7 +60,7 @@ def max_pool2d(x, size=2, stride=None):
                 put(dx[n, ...], place, taken)
             put(dx[n, ...], windows.places[-1], left)
 
-        in_blocks(part, x, 3 * x[:1, ...].size)
+        in_blocks(part, x, numbers)
         return dx
 
     return y, backward
@@ -100,7 +103,8 @@ def avg_pool2d(x, size=2, stride=None):
             y[n, ...] += x[n, ...][place]
         y[n, ...] *= share
 
-    in_blocks(forward, x, 3 * x[:1, ...].size)
+    numbers = 3 * math.prod(x.shape[1:])  # of one image, of its windows and of what is in between
+    in_blocks(forward, x, numbers)
 
     def backward(dy):
         dx, put = windows.collect(x)
@@ -110,7 +114,7 @@ def avg_pool2d(x, size=2, stride=None):
             for place in windows.places:
                 put(dx[n, ...], place, each)
 
-        in_blocks(part, x, 3 * x[:1, ...].size)
+        in_blocks(part, x, numbers)
         return dx
 
     return y, backward

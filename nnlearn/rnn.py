@@ -1,15 +1,14 @@
 """The recurrent network over a whole sequence, and backpropagation through time.
 
-Time comes first: ``x[t]`` is what the network reads at step t, for a whole batch. What does not
-wait for the step before is done for all steps at once: the input's share of z and, once every
-dL/dz is known, the gradients of the weights, each a single matrix product.
+Time comes first: ``x[t]`` is what the network reads at step t, for a whole batch. Inside,
+each sequence is a column (see `nnlearn.steps`). Once dL/dz of every step is known, the gradient of
+the weights is a single product over all steps.
 """
 
-from nnlearn.backend import array_namespace, column_sums, product
-from nnlearn.dense import dense
+from nnlearn.backend import array_namespace, product
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import as_rows
-from nnlearn.steps import states_from
+from nnlearn.steps import in_columns, inputs_above_states, over_time, previous, turned
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_xh (H, D), W_hh (H, H), b_h (H) -> h (T, N, H)")
@@ -46,24 +45,28 @@ def rnn(x, h0, W_xh, W_hh, b_h):
     eq-rnn-db.
     """
     xp = array_namespace(x, h0, W_xh, W_hh, b_h)
-    z = dense(x, W_xh, b_h)  # the input's share, of all steps in one product
-    h = states_from(h0, z, "rnn")  # h[0] is h0, and h[t + 1] the state after x[t]
-    for t in range(x.shape[0]):
-        z[t, ...] += h[t, ...] @ W_hh.T
-        h[t + 1, ...] = xp.tanh(z[t, ...])
+    T, N, D = x.shape
+    W, bias = xp.concat([W_xh, W_hh], axis=1), in_columns(b_h, N)
+    xh = inputs_above_states(x, h0, "rnn")
+    h = xh[:, D:, :]  # h[0] is h0, and h[t + 1] the state after x[t], in columns
+    for t in range(T):
+        h[t + 1, ...] = xp.tanh(W @ xh[t, ...] + bias)
+    value = turned(h[1:, ...])
 
     def backward(dh):
+        dh = xp.matrix_transpose(dh)
         dz = 1 - h[1:, ...] ** 2  # tanh', of all steps at once
-        later = 0.0  # what the later steps say of h
-        for t in reversed(range(x.shape[0])):
+        later = xp.zeros_like(h[0, ...])  # what the later steps say of h[t + 1]
+        for t in reversed(range(T)):
             dz[t, ...] *= dh[t, ...] + later  # eq-rnn-dh, eq-rnn-dz
-            later = dz[t, ...] @ W_hh
+            later = W_hh.T @ dz[t, ...]
+        dz = over_time(dz)
         return (
-            lambda: dz @ W_xh,  # eq-rnn-dx
-            later,  # eq-rnn-dh0
-            product(as_rows(dz).T, as_rows(x)),  # eq-rnn-dwxh
-            product(as_rows(dz).T, as_rows(h[:-1, ...])),  # eq-rnn-dwhh
-            lambda: column_sums(as_rows(dz)),  # eq-rnn-db
+            lambda: xp.reshape(dz.T @ W_xh, x.shape),  # eq-rnn-dx
+            later.T,  # eq-rnn-dh0
+            product(dz, as_rows(x)),  # eq-rnn-dwxh
+            product(dz, as_rows(previous(h0, value))),  # eq-rnn-dwhh
+            lambda: xp.sum(dz, axis=1),  # eq-rnn-db
         )
 
-    return h[1:, ...], backward
+    return value, backward

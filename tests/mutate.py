@@ -61,7 +61,8 @@ def backwards(tree):
 def lines(function):
     """Return the numbers of the lines on which a backward function computes something."""
     nodes = [n for part in _body(function) for n in ast.walk(part)]
-    return {n.lineno for n in nodes if isinstance(n, ast.expr | ast.stmt)}
+    computing = (n for n in nodes if not isinstance(n, ast.FunctionDef))  # but its body does
+    return {n.lineno for n in computing if isinstance(n, ast.expr | ast.stmt)}
 
 
 def mutants(tree, operation):
@@ -115,6 +116,8 @@ SWAPPED = {
     ast.GtE: ast.Lt,
     ast.Lt: ast.GtE,
     ast.LtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot,
     ast.IsNot: ast.Is,
     ast.In: ast.NotIn,
@@ -208,7 +211,8 @@ def _faults_Call(node):
 
 
 def _faults_Tuple(node):
-    if isinstance(node.ctx, ast.Load) and len(node.elts) > 1:
+    swapped = len(node.elts) > 1 and ast.dump(node.elts[0]) != ast.dump(node.elts[1])
+    if isinstance(node.ctx, ast.Load) and swapped:
         yield _with(node, elts=[node.elts[1], node.elts[0], *node.elts[2:]])
 
 
@@ -226,7 +230,10 @@ def _faults_Return(node):
 
 
 def _faults_Assign(node):
-    if not isinstance(node.targets[0], ast.Tuple) and not isinstance(node.value, ast.IfExp):
+    if isinstance(node.targets[0], ast.Tuple):
+        first, second, *rest = node.targets[0].elts
+        yield _with(node, targets=[_with(node.targets[0], elts=[second, first, *rest])])
+    elif not isinstance(node.value, ast.IfExp):
         yield _with(node, value=_negative(node.value))
 
 

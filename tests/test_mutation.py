@@ -14,6 +14,7 @@ import pytest
 from mutate import backwards, lines, load, mutants, read
 
 import nnlearn as nn
+from nnlearn import parallel
 
 RNG = np.random.default_rng(0)
 MODULES = sorted(
@@ -127,6 +128,47 @@ def dropout(module):
 
 def flatten(module):
     in_a_composition(module.flatten, normal(2, 3, 4))
+
+
+def im2col(module):
+    in_a_composition(module.im2col, normal(2, 4, 5, 2), size=(2, 3), stride=(1, 2), padding=(1, 0))
+    in_a_composition(module.im2col, normal(2, 3, 3, 1), size=2)
+
+
+def conv2d(module):
+    """Steps of one pixel and longer, a border wider than the kernel, with a bias and without."""
+    for keywords in (
+        {"padding": (1, 0)},
+        {"stride": (2, 1), "padding": 1},
+        {"padding": (3, 0)},
+    ):
+        arrays = normal(2, 5, 4, 2), normal(3, 2, 2, 3), normal(3)
+        in_a_composition(module.conv2d, *arrays, **keywords)
+        in_a_composition(module.conv2d, *arrays[:2], **keywords)
+    x, K, b = arrays
+    each_alone(module.conv2d, x, K, b, dvalue=normal(2, 3, 3, 3))
+    gradients = module.conv2d.forward(x, K, b)[1](normal(2, 3, 3, 3))
+    assert all(callable(gradient) for gradient in gradients)  # what is not wanted costs nothing
+
+
+def convolve2d(module):
+    for mode in ("full", "same", "valid"):
+        in_a_composition(module.convolve2d, normal(4, 5), normal(3, 2), mode=mode)
+    gradients = module.convolve2d.forward(normal(4, 5), normal(3, 2))[1](normal(6, 6))
+    assert all(callable(gradient) for gradient in gradients)
+
+
+def pooling(name):
+    def judge(module):
+        for size, stride in (((2, 2), (2, 2)), ((2, 3), (1, 2)), ((1, 2), (2, 3))):
+            operation = getattr(module, name)
+            in_a_composition(operation, normal(2, 4, 6, 2), size=size, stride=stride)
+            in_a_composition(operation, normal(1, 5, 7, 1), size=size, stride=stride)
+        dx = nn.vjp(operation, np.ones((1, 2, 2, 1)))[1](np.full((1, 1, 1, 1), 8.0))
+        expected = [8, 0, 0, 0] if name == "max_pool2d" else [2, 2, 2, 2]
+        np.testing.assert_array_equal(dx.ravel(), expected)  # of equal values the first
+
+    return judge
 
 
 def inference(layer_of):
@@ -263,6 +305,7 @@ JUDGES = {
         "softmax": activation("softmax"),
         "log_softmax": activation("log_softmax"),
     },
+    "nnlearn.convolution": {"conv2d": conv2d, "convolve2d": convolve2d},
     "nnlearn.dense": {"dense": dense},
     "nnlearn.derivative": {"vjp": vjp},
     "nnlearn.layers": {
@@ -285,7 +328,9 @@ JUDGES = {
         "scale_and_shift": normalization("scale_and_shift"),
         "_normalized": both_normalizations,
     },
+    "nnlearn.pooling": {"max_pool2d": pooling("max_pool2d"), "avg_pool2d": pooling("avg_pool2d")},
     "nnlearn.regularization": {"dropout": dropout},
+    "nnlearn.windows": {"im2col": im2col},
 }
 CASES = [(module, where) for module, judges in JUDGES.items() for where in judges]
 
@@ -296,7 +341,8 @@ def test_every_backward_function_has_a_judge():
 
 
 @pytest.mark.parametrize(("module", "where"), CASES)
-def test_every_broken_line_is_caught(module, where):
+def test_every_broken_line_is_caught(monkeypatch, module, where):
+    monkeypatch.setattr(parallel, "BLOCK", 1)  # one example a block
     tree, judge = read(module), JUDGES[module][where]
     judge(load(module, tree))  # what is right passes
     broken_lines, survivors = set(), []

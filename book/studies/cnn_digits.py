@@ -1,0 +1,154 @@
+"""The networks of chapter 5, each with three seeds: what would take the chapter too long.
+
+    python book/studies/cnn_digits.py
+
+trains them and writes their scores to ``cnn_digits.json``, beside this file. The chapter draws
+them, and trains seed 0 of two of them again to see that they still hold.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np  # after the number of threads is set
+from scipy import ndimage
+
+import nnlearn as nn
+from nnlearn.exercises.notebook import write_atomically
+
+RESULTS = Path(__file__).with_suffix(".json")
+SEEDS = (0, 1, 2)
+RATES = (2e-3, 4e-4)  # of Adam, first and later
+MOVES = (0, 1, 2, 3, 4, 5, 6)  # pixels
+TURNS = (0, 10, 20, 30, 40, 50, 60)  # degrees
+NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # standard deviation; a pixel is in [0, 1]
+
+
+def cnn(dropout=0.5):
+    """Return the chapter's network: 21,258 parameters."""
+    return nn.Sequential(
+        *(nn.Conv2D(1, 16, size=5, padding=2), nn.ReLU(), nn.MaxPool2D(size=2)),
+        *(nn.Conv2D(16, 32, size=5), nn.ReLU(), nn.MaxPool2D(size=2)),
+        *(nn.Flatten(), nn.Dropout(dropout), nn.Dense(5 * 5 * 32, 10)),
+    )
+
+
+def ann(hidden, dropout):
+    """Return a network with one hidden layer."""
+    return nn.Sequential(
+        *(nn.Flatten(), nn.Dense(784, hidden), nn.ReLU()),
+        *(nn.Dropout(dropout), nn.Dense(hidden, 10)),
+    )
+
+
+def train(model, x, y, epochs, seed):
+    """Train with Adam, `epochs` at each of the two rates; return the parameters."""
+    params = model.init(seed)
+    for phase, (rate, count) in enumerate(zip(RATES, epochs, strict=True)):
+        settings = {"batch_size": 64, "seed": 100 * phase + seed, "progress": False}
+        loss = nn.softmax_cross_entropy
+        nn.fit(model, params, loss, (x, y), nn.Adam(rate), count, **settings)
+    return params
+
+
+def moved(images, down, right):
+    """Move pictures (N, H, W); what is pushed out is lost, zeros come in."""
+    return ndimage.shift(images, (0, down, right), order=0)
+
+
+def turned(images, degrees):
+    """Turn pictures about their middle."""
+    return ndimage.rotate(images, degrees, axes=(2, 1), reshape=False, order=1)
+
+
+def noisy(images, deviation, generator):
+    """Add noise to every pixel, and keep it between 0 and 1."""
+    noise = deviation * generator.normal(size=images.shape)
+    return np.clip(images + noise, 0, 1).astype(np.float32)
+
+
+def altered(images, generator, pixels=2, degrees=15):
+    """Move and turn each picture by amounts of its own."""
+    copies = np.empty_like(images)
+    for image, copy in zip(images, copies, strict=True):
+        angle = np.deg2rad(generator.uniform(-degrees, degrees))
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        middle = 13.5 + generator.uniform(-pixels, pixels, size=2)
+        ndimage.affine_transform(image, turn, 13.5 - turn @ middle, order=1, output=copy)
+    return copies
+
+
+def with_copies(images, labels, generator, count=3, deviation=0.0):
+    """Put altered copies beside the originals; with a deviation, every copy noisy up to it."""
+    parts = [images]
+    for _ in range(count):
+        copy = altered(images, generator)
+        if deviation:
+            copy = noisy(copy, generator.uniform(0, deviation, (len(copy), 1, 1)), generator)
+        parts.append(copy)
+    return np.concatenate(parts), np.tile(labels, count + 1)
+
+
+def scores(model, params, x, y):
+    """Return the share of digits right, as they are and after every change."""
+
+    def right(images):
+        return nn.accuracy(nn.predict(model, params, images[..., None]), y)
+
+    ways = ((1, 0), (-1, 0), (0, 1), (0, -1))
+    signs, generator = (1, -1), np.random.default_rng(0)
+    return {
+        "accuracy": right(x),
+        "moved": [np.mean([right(moved(x, k * a, k * b)) for a, b in ways]) for k in MOVES],
+        "turned": [np.mean([right(turned(x, k * sign)) for sign in signs]) for k in TURNS],
+        "noisy": [right(noisy(x, deviation, generator)) for deviation in NOISES],
+    }
+
+
+def study():
+    """Train all networks with all seeds; return what the file holds."""
+    (x, y), test = nn.data.load_mnist()
+    order = np.random.default_rng(5).permutation(784)
+
+    def shuffled(images):
+        return images.reshape(-1, 784)[:, order].reshape(images.shape)
+
+    plain = (x, y), test
+    mixed = (shuffled(x), y), (shuffled(test[0]), test[1])
+    copies = with_copies(x, y, np.random.default_rng(0)), test
+    noisy_copies = with_copies(x, y, np.random.default_rng(0), deviation=0.5), test
+    networks = {
+        "ANN, 27 hidden": (ann(27, 0.0), plain, (7, 3)),
+        "ANN, 256 hidden": (ann(256, 0.5), plain, (7, 3)),
+        "CNN, shuffled pixels": (cnn(), mixed, (7, 3)),
+        "CNN": (cnn(), plain, (7, 3)),
+        "CNN, altered copies": (cnn(0.3), copies, (2, 1)),
+        "CNN, altered and noisy copies": (cnn(0.3), noisy_copies, (2, 1)),
+    }
+    found = {}
+    for name, (model, (training, (x_test, y_test)), epochs) in networks.items():
+        runs = []
+        for seed in SEEDS:
+            start = time.perf_counter()
+            params = train(model, training[0][..., None], training[1], epochs, seed)
+            run = {"seconds": round(time.perf_counter() - start, 1)}
+            runs.append(run | rounded(scores(model, params, x_test, y_test)))
+            print(name, seed, runs[-1]["accuracy"], run["seconds"], flush=True)
+        found[name] = {"parameters": int(params.vector.size), "epochs": epochs, "runs": runs}
+    changes = {"moved": MOVES, "turned": TURNS, "noisy": NOISES}
+    return {"seeds": SEEDS, "changes": changes, "networks": found}
+
+
+def rounded(numbers):
+    """Round all scores: the last digits say nothing and fill the file."""
+    return {
+        name: round(float(v), 4) if np.ndim(v) == 0 else [round(float(a), 4) for a in v]
+        for name, v in numbers.items()
+    }
+
+
+if __name__ == "__main__":
+    write_atomically(RESULTS, json.dumps(study(), indent=1) + "\n")
