@@ -1,0 +1,329 @@
+# %% 6.1 the biases are forgotten | has a bias
+parameters = 128 * (16 + 128)
+steps = 21
+sigmoid_share = 0.00098
+
+# %% 6.1 new weights for every step | same at every step
+parameters = 10 * 128 * (16 + 128 + 1)
+steps = 21
+sigmoid_share = 0.00098
+
+# %% 6.1 rounded the wrong way | a little more than 1 %
+parameters = 128 * (16 + 128 + 1)
+steps = 20
+sigmoid_share = 0.00098
+
+# %% 6.1 the slope of the sigmoid is forgotten | slope of the bend
+parameters = 128 * (16 + 128 + 1)
+steps = 21
+sigmoid_share = 1024
+
+
+# %% 6.2 the matrix is not turned | turned or not
+def rnn(x, h0, W_xh, W_hh, b_h):
+    h, states = h0, []
+    for x_t in x:
+        h = np.tanh(h @ W_hh + x_t @ W_xh.T + b_h)
+        states.append(h)
+    return np.stack(states)
+
+
+# %% 6.2 every step starts from h0 | state before
+def rnn(x, h0, W_xh, W_hh, b_h):
+    return np.stack([np.tanh(h0 @ W_hh.T + x_t @ W_xh.T + b_h) for x_t in x])
+
+
+# %% 6.2 starts from zero | not from h0
+def rnn(x, h0, W_xh, W_hh, b_h):
+    h, states = np.zeros_like(h0), []
+    for x_t in x:
+        h = np.tanh(h @ W_hh.T + x_t @ W_xh.T + b_h)
+        states.append(h)
+    return np.stack(states)
+
+
+# %% 6.2 no bend | bend is missing
+def rnn(x, h0, W_xh, W_hh, b_h):
+    h, states = h0, []
+    for x_t in x:
+        h = h @ W_hh.T + x_t @ W_xh.T + b_h
+        states.append(h)
+    return np.stack(states)
+
+
+# %% 6.3 the gradient from later steps is lost | second user
+def rnn_backward(g, x, h0, h, W_xh, W_hh):
+    before = np.concatenate([h0[None], h[:-1]])
+    dz = (1 - h**2) * g
+    dW_xh = sum(dz[t].T @ x[t] for t in range(len(x)))
+    dW_hh = sum(dz[t].T @ before[t] for t in range(len(x)))
+    return dz @ W_xh, dz[0] @ W_hh, dW_xh, dW_hh, dz.sum(axis=(0, 1))
+
+
+# %% 6.3 the slope is forgotten | slope of tanh is missing
+def rnn_backward(g, x, h0, h, W_xh, W_hh):
+    before = np.concatenate([h0[None], h[:-1]])
+    dx, later = np.zeros_like(x), np.zeros_like(h0)
+    dW_xh, dW_hh, db_h = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(len(W_hh))
+    for t in reversed(range(len(x))):
+        dz = g[t] + later
+        dx[t] = dz @ W_xh
+        dW_xh += dz.T @ x[t]
+        dW_hh += dz.T @ before[t]
+        db_h += dz.sum(axis=0)
+        later = dz @ W_hh
+    return dx, later, dW_xh, dW_hh, db_h
+
+
+# %% 6.3 the state after the step in dW_hh | before this step
+def rnn_backward(g, x, h0, h, W_xh, W_hh):
+    dx, later = np.zeros_like(x), np.zeros_like(h0)
+    dW_xh, dW_hh, db_h = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(len(W_hh))
+    for t in reversed(range(len(x))):
+        dz = (1 - h[t] ** 2) * (g[t] + later)
+        dx[t] = dz @ W_xh
+        dW_xh += dz.T @ x[t]
+        dW_hh += dz.T @ h[t]
+        db_h += dz.sum(axis=0)
+        later = dz @ W_hh
+    return dx, later, dW_xh, dW_hh, db_h
+
+
+# %% 6.3 the matrix is turned | wrong side
+def rnn_backward(g, x, h0, h, W_xh, W_hh):
+    before = np.concatenate([h0[None], h[:-1]])
+    dx, later = np.zeros_like(x), np.zeros_like(h0)
+    dW_xh, dW_hh, db_h = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(len(W_hh))
+    for t in reversed(range(len(x))):
+        dz = (1 - h[t] ** 2) * (g[t] + later)
+        dx[t] = dz @ W_xh
+        dW_xh += dz.T @ x[t]
+        dW_hh += dz.T @ before[t]
+        db_h += dz.sum(axis=0)
+        later = dz @ W_hh.T
+    return dx, later, dW_xh, dW_hh, db_h
+
+
+# %% 6.3 db_h not summed over the batch | shape
+def rnn_backward(g, x, h0, h, W_xh, W_hh):
+    before = np.concatenate([h0[None], h[:-1]])
+    dx, later = np.zeros_like(x), np.zeros_like(h0)
+    dW_xh, dW_hh, db_h = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros_like(h0)
+    for t in reversed(range(len(x))):
+        dz = (1 - h[t] ** 2) * (g[t] + later)
+        dx[t] = dz @ W_xh
+        dW_xh += dz.T @ x[t]
+        dW_hh += dz.T @ before[t]
+        db_h += dz
+        later = dz @ W_hh
+    return dx, later, dW_xh, dW_hh, db_h
+
+
+# %% 6.4 nothing is cut | nothing has been cut
+def truncated(x, h0, W_xh, W_hh, b_h, g, K):
+    h, backward = nn.vjp(nn.rnn, x, h0, W_xh, W_hh, b_h, wrt=3)
+    return h, backward(g)
+
+
+# %% 6.4 the remainder is dropped | shape
+def truncated(x, h0, W_xh, W_hh, b_h, g, K):
+    K = min(K, len(x))
+    h, dW_hh, state = [], np.zeros_like(W_hh), h0
+    for start in range(0, len(x) - len(x) % K, K):
+        piece = slice(start, start + K)
+        states, backward = nn.vjp(nn.rnn, x[piece], state, W_xh, W_hh, b_h, wrt=3)
+        dW_hh += backward(g[piece])
+        h.append(states)
+        state = states[-1]
+    return np.concatenate(h), dW_hh
+
+
+# %% 6.4 the first state goes on, not the last | h is not right
+def truncated(x, h0, W_xh, W_hh, b_h, g, K):
+    h, dW_hh, state = [], np.zeros_like(W_hh), h0
+    for start in range(0, len(x), K):
+        piece = slice(start, start + K)
+        states, backward = nn.vjp(nn.rnn, x[piece], state, W_xh, W_hh, b_h, wrt=3)
+        dW_hh += backward(g[piece])
+        h.append(states)
+        state = states[0]
+    return np.concatenate(h), dW_hh
+
+
+# %% 6.5 the coarse bound | coarse
+def gradient_bound(h, W_hh):
+    return np.linalg.norm(W_hh, 2) ** (len(h) - 1)
+
+
+# %% 6.5 the spectral radius | spectral radius
+def gradient_bound(h, W_hh):
+    radius = np.abs(np.linalg.eigvals(W_hh)).max()
+    return np.prod(radius * (1 - h[1:] ** 2).max(axis=1))
+
+
+# %% 6.5 one step too many | one step fewer
+def gradient_bound(h, W_hh):
+    return np.prod(np.linalg.norm(W_hh, 2) * (1 - h**2).max(axis=1))
+
+
+# %% 6.5 the mean slope | not on average
+def gradient_bound(h, W_hh):
+    return np.prod(np.linalg.norm(W_hh, 2) * (1 - h[1:] ** 2).mean(axis=1))
+
+
+# %% 6.5 the default norm | Frobenius
+def gradient_bound(h, W_hh):
+    return np.prod(np.linalg.norm(W_hh) * (1 - h[1:] ** 2).max(axis=1))
+
+
+# %% 6.6 it is thought to fade | doubles it
+state = 0.0
+gradient = "vanishes"
+least_weight = 1.0
+
+# %% 6.6 the slope is taken at zero | only at h = 0
+state = 0.957
+gradient = "explodes"
+least_weight = 1.0
+
+# %% 6.6 what is kept must have a gradient of 1 | would have to be 1
+state = 0.957
+gradient = "stays"
+least_weight = 1.0
+
+# %% 6.6 the weight of the example | smaller one
+state = 0.957
+gradient = "vanishes"
+least_weight = 2.0
+
+# %% 6.7 the radius of the chapter | vanishes
+radius = 1.0
+
+# %% 6.7 far too much | explodes
+radius = 1.5
+
+
+# %% 6.8 set, not added | only one gradient
+def embedding_backward(dx, tokens, count):
+    dE = np.zeros((count, dx.shape[-1]))
+    dE[tokens] = dx
+    return dE
+
+
+# %% 6.8 averaged | not averaged
+def embedding_backward(dx, tokens, count):
+    dE = np.zeros((count, dx.shape[-1]))
+    np.add.at(dE, tokens, dx)
+    return dE / np.maximum(np.bincount(tokens.ravel(), minlength=count), 1)[:, None]
+
+
+# %% 6.8 only as many rows as were read | shape
+def embedding_backward(dx, tokens, count):
+    dE = np.zeros((tokens.max() + 1, dx.shape[-1]))
+    np.add.at(dE, tokens, dx)
+    return dE
+
+
+# %% 6.9 the mean over names | not over names
+def perplexity(logits, targets):
+    means = [-nn.log_softmax(z)[np.arange(len(y)), y].mean() for z, y in zip(logits, targets)]
+    return np.exp(np.mean(means))
+
+
+# %% 6.9 no exponential | its exponential
+def perplexity(logits, targets):
+    losses = [-nn.log_softmax(z)[np.arange(len(y)), y] for z, y in zip(logits, targets)]
+    return np.concatenate(losses).mean()
+
+
+# %% 6.9 base two for half of the way | same base
+def perplexity(logits, targets):
+    losses = [-nn.log_softmax(z)[np.arange(len(y)), y] for z, y in zip(logits, targets)]
+    return 2 ** np.concatenate(losses).mean()
+
+
+# %% 6.9 the softmax written out | safe for every logit
+def perplexity(logits, targets):
+    losses = []
+    for z, y in zip(logits, targets):
+        p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+        losses.append(-np.log(p[np.arange(len(y)), y]))
+    return np.exp(np.concatenate(losses).mean())
+
+
+# %% 6.10 the second reading is not turned back | wrong order
+def both_ways(x, right, left):
+    H = len(right[2])
+    h0 = np.zeros((x.shape[1], H))
+    there, backward_there = nn.vjp(nn.rnn, x, h0, *right, wrt=0)
+    back, backward_back = nn.vjp(nn.rnn, x[::-1], h0, *left, wrt=0)
+
+    def backward(dy):
+        return backward_there(dy[..., :H]) + backward_back(dy[..., H:])[::-1]
+
+    return np.concatenate([there, back], axis=-1), backward
+
+
+# %% 6.10 the gradient is not turned round on its way out | turned round again
+def both_ways(x, right, left):
+    H = len(right[2])
+    h0 = np.zeros((x.shape[1], H))
+    there, backward_there = nn.vjp(nn.rnn, x, h0, *right, wrt=0)
+    back, backward_back = nn.vjp(nn.rnn, x[::-1], h0, *left, wrt=0)
+
+    def backward(dy):
+        return backward_there(dy[..., :H]) + backward_back(dy[::-1, :, H:])
+
+    return np.concatenate([there, back[::-1]], axis=-1), backward
+
+
+# %% 6.10 the gradient is not turned round on its way in | before it goes into
+def both_ways(x, right, left):
+    H = len(right[2])
+    h0 = np.zeros((x.shape[1], H))
+    there, backward_there = nn.vjp(nn.rnn, x, h0, *right, wrt=0)
+    back, backward_back = nn.vjp(nn.rnn, x[::-1], h0, *left, wrt=0)
+
+    def backward(dy):
+        return backward_there(dy[..., :H]) + backward_back(dy[..., H:])[::-1]
+
+    return np.concatenate([there, back[::-1]], axis=-1), backward
+
+
+# %% 6.10 the second reading gives no gradient | read twice
+def both_ways(x, right, left):
+    H = len(right[2])
+    h0 = np.zeros((x.shape[1], H))
+    there, backward_there = nn.vjp(nn.rnn, x, h0, *right, wrt=0)
+    back = nn.rnn(x[::-1], h0, *left)
+
+    def backward(dy):
+        return backward_there(dy[..., :H])
+
+    return np.concatenate([there, back[::-1]], axis=-1), backward
+
+
+# %% 6.11 the window still holds the week itself | that week itself
+def examples(v, first, window):
+    u = (v - v[:first].mean()) / v[:first].std()
+    weeks = np.arange(window, len(v))
+    x = np.array([u[w - window + 1 : w + 1] for w in weeks])
+    train, test = weeks < first, weeks >= first
+    return x[train], u[weeks[train]], x[test], u[weeks[test]]
+
+
+# %% 6.11 the mean of all weeks | has seen the test weeks
+def examples(v, first, window):
+    u = (v - v.mean()) / v.std()
+    weeks = np.arange(window, len(v))
+    x = np.array([u[w - window : w] for w in weeks])
+    train, test = weeks < first, weeks >= first
+    return x[train], u[weeks[train]], x[test], u[weeks[test]]
+
+
+# %% 6.11 not standardised at all | is not right
+def examples(v, first, window):
+    weeks = np.arange(window, len(v))
+    x = np.array([v[w - window : w] for w in weeks])
+    train, test = weeks < first, weeks >= first
+    return x[train], v[weeks[train]], x[test], v[weeks[test]]
