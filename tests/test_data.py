@@ -61,6 +61,41 @@ def test_breast_cancer(backend):
     assert radius[y == 1].mean() > radius[y == 0].mean()
 
 
+def test_first_names():
+    train, test = nn.data.load_first_names()
+    assert (len(train), len(test)) == (4163, 1000)
+    everything = train + test
+    assert len(set(everything)) == 5163  # each once: no test name is in the training list
+    letters = set("abcdefghijklmnopqrstuvwxyz")
+    assert all(set(name) <= letters and 2 <= len(name) <= 11 for name in everything)
+    assert {"mary", "james", "linda", "robert"} <= set(everything)  # the most frequent ones
+    assert everything != sorted(everything)
+    assert np.mean([name.endswith("a") for name in train]) == pytest.approx(
+        np.mean([name.endswith("a") for name in test]), abs=0.05
+    )
+
+
+def test_oil_prices(backend):
+    days, prices = nn.data.load_oil_prices()
+    assert backend.holds(prices)
+    assert str(prices.dtype).endswith("float64")
+    prices = nn.to_numpy(prices)
+    assert days.shape == prices.shape == (8321,)
+    assert np.all(np.diff(days) > np.timedelta64(0, "D"))
+    assert np.all(np.is_busday(days))
+    by_day = dict(zip(days.astype(str), prices, strict=True))
+    # as published: the first day, the highest price, the eve and the first day of the Gulf War
+    published = {
+        "1986-01-02": 25.56,
+        "2008-07-03": 145.31,
+        "1991-01-16": 32.25,
+        "1991-01-17": 21.48,
+    }
+    for day, price in published.items():
+        assert by_day[day] == pytest.approx(price)
+    assert prices.max() == 145.31
+
+
 def test_without_scikit_learn_it_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ImportError, match="pip install scikit-learn"):

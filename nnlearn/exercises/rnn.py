@@ -120,7 +120,7 @@ def backward(answer):
         g = check.rng.normal(size=h.shape)
         result = check.call(answer, g, x, h0, h, W_xh, W_hh, case=_sizes(*sizes))
         parts = check.unpack(result, names)
-        mistakes = {
+        mistakes: dict[str, dict] = {
             "h_t has a second user, the next step: its gradient has to be added to g_t": {
                 "carry": False
             },
