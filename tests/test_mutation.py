@@ -87,6 +87,23 @@ def loss(name):
     return judge
 
 
+def two_players(name):
+    """Batches of two sizes, and each loss alone."""
+
+    def judge(module):
+        operation = getattr(module, name)
+        in_a_composition(operation, normal(2, 3), normal(4))
+        gradients = operation.forward(normal(2), normal(3))[1](1.0)
+        assert all(callable(gradient) for gradient in gradients)
+
+    return judge
+
+
+def generator_loss(module):
+    for kind in ("minimax", "non-saturating"):
+        in_a_composition(module.generator_loss, normal(2, 3), kind=kind)
+
+
 def softmax_cross_entropy(module):
     for shape in [(4,), (2, 2)]:
         labels = RNG.integers(0, 3, shape)
@@ -308,6 +325,11 @@ JUDGES = {
     "nnlearn.convolution": {"conv2d": conv2d, "convolve2d": convolve2d},
     "nnlearn.dense": {"dense": dense},
     "nnlearn.derivative": {"vjp": vjp},
+    "nnlearn.gan": {
+        "gan_value": two_players("gan_value"),
+        "discriminator_loss": two_players("discriminator_loss"),
+        "generator_loss": generator_loss,
+    },
     "nnlearn.layers": {
         "flatten": flatten,
         "Dropout.operation": inference(lambda module: module.Dropout(0.5)),
