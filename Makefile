@@ -67,8 +67,8 @@ lock:  ## write requirements.txt anew from pyproject.toml
 	    --output-file requirements.txt pyproject.toml
 	@sed -i.bak -e 's/+cpu$$//' -e '1i # The full pinned set that was tested, on Python 3.11. Written by: make lock' requirements.txt && rm requirements.txt.bak
 
-bench: $(VENV)/.test  ## time a training step against PyTorch
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.test  ## time training steps against PyTorch; the table, and its picture in _build/benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean:  ## remove what was built; the environment stays (rm -r .venv removes it)
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -6,66 +6,38 @@ shows medians over the rounds and, in brackets, the smallest and the largest.
 """
 
 import argparse
-import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
-from importlib import metadata
+from pathlib import Path
 
-NETWORKS = {"mlp": "MLP 784-512-256-10, batch 128, Adam"}
-PROGRAMS = ("torch", "nnlearn", "products")
+from benchmarks import drawing, measuring
+from benchmarks.networks import NETWORKS
 
-
-def measure(network, program):
-    """Run one program and return what it reports."""
-    command = [sys.executable, "-m", f"benchmarks.{network}_{program}"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{result.stderr}")
-    return json.loads(result.stdout.splitlines()[-1])
-
-
-def spread(values, unit="", scale=1.0, digits=2):
-    """Write the median of some numbers, and their smallest and largest."""
-    low, middle, high = (f"{f(values) * scale:.{digits}f}" for f in (min, statistics.median, max))
-    return f"{middle}{unit} [{low}, {high}]"
-
-
-def compare(network, rounds):
-    """Measure all programs in turn and print a table."""
-    found = {program: [] for program in PROGRAMS}
-    for _ in range(rounds):
-        for program in PROGRAMS:
-            found[program].append(measure(network, program))
-    torch = [f["seconds"] for f in found["torch"]]
-    print(f"\n{NETWORKS[network]}, {rounds} rounds\n")
-    print("| program | one step | peak memory | time / PyTorch's |")
-    print("| --- | --- | --- | --- |")
-    for program, reports in found.items():
-        seconds = [r["seconds"] for r in reports]
-        ratios = [s / t for s, t in zip(seconds, torch, strict=True)]
-        memory = statistics.median(r["mebibytes"] for r in reports)
-        print(
-            f"| {program} | {spread(seconds, ' ms', 1e3)} | {memory:.0f} MiB | {spread(ratios)} |"
-        )
+RESULTS = Path("_build") / "benchmarks"
 
 
 def main():
-    """Read the command line and run the comparison."""
+    """Read the command line, measure, print the tables, write and draw the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("networks", nargs="*", default=list(NETWORKS), help=f"of {list(NETWORKS)}")
+    parser.add_argument("networks", nargs="*", help=f"of {', '.join(NETWORKS)}; by default all")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2, help="of each program")
+    parser.add_argument("--core-type", help="OPENBLAS_CORETYPE, such as SkylakeX")
+    parser.add_argument("--growth", action="store_true", help="a convolution's time by its sizes")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args()
+    settings = measuring.settings(options.threads, options.core_type)
+    if options.growth:
+        found = measuring.growth(options.rounds, settings)
+        measuring.write(options.out / "growth.json", found)
+        drawing.growth(found, options.out / "growth.png")
+        return
     for network in options.networks:
         if network not in NETWORKS:
             parser.error(f"no network {network!r}; there are {', '.join(NETWORKS)}")
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "torch"))
-    machine = f"{platform.machine()}, {os.cpu_count()} cores"
-    print(f"{machine}, Python {platform.python_version()}, {versions}")
-    for network in options.networks:
-        compare(network, options.rounds)
+    found = measuring.steps(options.networks or list(NETWORKS), options.rounds, settings)
+    print(drawing.table(found))
+    if not options.networks:  # only a whole comparison replaces the last one
+        measuring.write(options.out / "steps.json", found)
+        drawing.steps(found, options.out / "steps.png")
 
 
 if __name__ == "__main__":

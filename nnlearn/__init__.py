@@ -14,6 +14,7 @@ from nnlearn.convolution import conv2d, convolve2d
 from nnlearn.dense import dense
 from nnlearn.derivative import differentiable, vjp
 from nnlearn.embedding import embedding
+from nnlearn.gan import discriminator_loss, gan_value, generator_loss
 from nnlearn.gru import gru
 from nnlearn.image_layers import AvgPool2D, Conv2D, MaxPool2D
 from nnlearn.layers import (
@@ -83,10 +84,13 @@ __all__ = [
     "data",
     "dense",
     "differentiable",
+    "discriminator_loss",
     "dropout",
     "embedding",
     "fit",
     "flatten",
+    "gan_value",
+    "generator_loss",
     "gru",
     "im2col",
     "initializers",

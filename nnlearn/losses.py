@@ -29,7 +29,7 @@ def mean_squared_error(prediction, target):
     Source: eq-mean-squared-error, eq-mean-squared-error-gradient.
     """
     xp = array_namespace(prediction, target)
-    n = _count("mean_squared_error", "prediction", prediction.shape)
+    n = count("mean_squared_error", "prediction", prediction.shape)
     error = prediction - target
     loss = xp.sum(error * error) / n
 
@@ -65,7 +65,7 @@ def softmax_cross_entropy(logits, labels):
     Source: eq-softmax-cross-entropy, eq-softmax-cross-entropy-gradient.
     """
     xp = array_namespace(logits, labels)
-    n = _count("softmax_cross_entropy", "labels", labels.shape)
+    n = count("softmax_cross_entropy", "labels", labels.shape)
     K = logits.shape[-1]
     _check_labels(labels, K)
     log_p = log_softmax(logits)
@@ -106,7 +106,7 @@ def sigmoid_cross_entropy(logits, targets):
     Source: eq-sigmoid-cross-entropy, eq-sigmoid-cross-entropy-gradient.
     """
     xp = array_namespace(logits, targets)
-    n = _count("sigmoid_cross_entropy", "logits", logits.shape)
+    n = count("sigmoid_cross_entropy", "logits", logits.shape)
     loss = xp.sum(softplus(logits) - targets * logits) / n
 
     def backward(dloss):
@@ -118,7 +118,7 @@ def sigmoid_cross_entropy(logits, targets):
     return loss, backward
 
 
-def _count(operation, name, shape):
+def count(operation, name, shape):
     """Return how many elements a mean is over; refuse none."""
     n = math.prod(shape)
     if n == 0:

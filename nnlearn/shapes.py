@@ -86,7 +86,7 @@ class Signature:
     def _expected(self, name, sizes):
         dims = next(dims for n, _, dims in self.arguments if n == name)
         text = f"expected ({', '.join(dims)}{',' if len(dims) == 1 else ''})"
-        letters = [_DIMENSION.fullmatch(d)[2] for d in dims]
+        letters = dict.fromkeys(_DIMENSION.fullmatch(d)[2] for d in dims)
         known = [f"{d} = {sizes[d]}" for d in letters if d in sizes]
         return text + (f" with {', '.join(known)}" if known else "")
 

@@ -110,6 +110,7 @@ SWAPPED = {
     ast.Mult: ast.Div,
     ast.Div: ast.Mult,
     ast.MatMult: ast.Mult,
+    ast.Pow: ast.Mult,
     ast.And: ast.Or,
     ast.Or: ast.And,
     ast.Gt: ast.LtE,
@@ -233,8 +234,14 @@ def _faults_Assign(node):
     if isinstance(node.targets[0], ast.Tuple):
         first, second, *rest = node.targets[0].elts
         yield _with(node, targets=[_with(node.targets[0], elts=[second, first, *rest])])
-    elif not isinstance(node.value, ast.IfExp):
+    elif not isinstance(node.value, ast.IfExp) and not _is_nothing(node.value):
         yield _with(node, value=_negative(node.value))
+
+
+def _is_nothing(node):
+    """Whether it is zero, or an array still to be written: minus that is the same."""
+    text = ast.unparse(node)
+    return text == "0.0" or text.startswith(("xp.empty", "xp.zeros"))
 
 
 def _faults_If(node):

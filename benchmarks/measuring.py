@@ -1,0 +1,142 @@
+"""Running the programs in turn, and what is kept of it."""
+
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from benchmarks.networks import NETWORKS
+
+HERE = Path(__file__).parent
+#: a library's program is ``<network>_<library>.py``; what needs to be installed for it
+LIBRARIES = {"nnlearn": "numpy", "torch": "torch", "thinc": "thinc", "autograd": "autograd"}
+
+#: what grows in a convolution with kernels of 3 × 3; the others stay at 64 images, 14 pixels, 32
+GROWING = {
+    "batch": (8, 16, 32, 64, 128, 256),
+    "side": (7, 14, 28, 56),
+    "channels": (8, 16, 32, 64, 128),
+}
+
+
+def settings(threads, core_type=None):
+    """Return the environment in which every program runs: the same for all."""
+    environment = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    if core_type:
+        environment["OPENBLAS_CORETYPE"] = core_type
+    return environment
+
+
+def programs(network):
+    """Return what there is to run for a network, and say what is not installed."""
+    found = {}
+    for library, module in LIBRARIES.items():
+        if (HERE / f"{network}_{library}.py").exists():
+            if importlib.util.find_spec(module):
+                found[library] = [f"benchmarks.{network}_{library}"]
+            else:
+                print(f"{network}: {library} is left out, because it is not installed")
+    return {**found, "products": ["benchmarks.products", network]}
+
+
+def run(program, environment):
+    """Run one program in a process of its own; return what it reports."""
+    command = [sys.executable, "-m", *program]
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | environment
+    )
+    if result.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{result.stderr}")
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def steps(networks, rounds, environment):
+    """Measure one training step of each network in every library, in turn.
+
+    Returns
+    -------
+    dict
+        ``machine``, ``settings``, ``versions``, ``rounds`` and, for each network, its title, its
+        number of operations, and of each program the seconds and mebibytes of every round.
+    """
+    found = about(environment, rounds)
+    for network in networks:
+        runs = programs(network)
+        reports = {name: [] for name in runs}
+        for _ in range(rounds):
+            for name, program in runs.items():
+                reports[name].append(run(program, environment))
+        found["networks"][network] = {
+            "title": NETWORKS[network].title,
+            "operations": NETWORKS[network].operations,
+            "programs": {
+                name: {key: [r[key] for r in rows] for key in ("seconds", "mebibytes")}
+                for name, rows in reports.items()
+            },
+        }
+    return found
+
+
+def growth(rounds, environment):
+    """Measure a convolution's forward and backward pass while one of its sizes grows.
+
+    Returns
+    -------
+    dict
+        As `steps`; for each size that grows, a row for each of its values: the value, the number
+        of operations, and the seconds of every round for the convolution and its products alone.
+    """
+    found = about(environment, rounds)
+    for axis, values in GROWING.items():
+        rows = []
+        for value in values:
+            program = ["benchmarks.growing", f"{axis}={value}"]
+            reports = [run(program, environment) for _ in range(rounds)]
+            rows.append(
+                {
+                    "value": value,
+                    "operations": reports[0]["operations"],
+                    "seconds": [r["seconds"] for r in reports],
+                    "products": [r["products"] for r in reports],
+                }
+            )
+        found["networks"][axis] = rows
+    return found
+
+
+def about(environment, rounds):
+    """Return where and with what something was measured."""
+    versions = {"python": platform.python_version()}
+    for library in ("numpy", *LIBRARIES):
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "machine": f"{processor()}, {os.cpu_count()} cores",
+        "settings": environment,
+        "versions": versions,
+        "rounds": rounds,
+        "networks": {},
+    }
+
+
+def processor():
+    """Return the processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def write(path, found):
+    """Write results as JSON, under a temporary name first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)

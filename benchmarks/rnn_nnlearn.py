@@ -1,0 +1,22 @@
+"""RNN, the last of 64 steps, SGD: one training step in nnlearn."""
+
+import numpy as np
+
+import nnlearn as nn
+from benchmarks.timing import report
+
+generator = np.random.default_rng(0)
+x = nn.asarray(generator.random((64, 32, 64), dtype=np.float32))
+labels = nn.asarray(generator.integers(0, 10, (32,)))
+model = nn.Sequential(nn.RNN(64, 128, last=True), nn.Dense(128, 10))
+params = model.init(seed=0)
+optimizer = nn.SGD(0.01)
+
+
+def step():
+    logits, backward = nn.vjp(model, params, x, wrt=0)
+    _, backward_loss = nn.vjp(nn.softmax_cross_entropy, logits, labels, wrt=0)
+    optimizer.step(params, backward(backward_loss()))
+
+
+report(step)

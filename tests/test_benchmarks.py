@@ -1,0 +1,108 @@
+"""The benchmarks: the same network in every library, operations counted right, results kept."""
+
+import json
+import runpy
+from pathlib import Path
+
+import matplotlib
+import pytest
+import torch
+
+from benchmarks import drawing, measuring, timing
+from benchmarks.networks import NETWORKS
+
+ROOT = Path(__file__).resolve().parents[1]
+matplotlib.use("Agg")
+
+
+def program(name, monkeypatch):
+    """Run a program without its measurement; return its names."""
+    monkeypatch.setattr(timing, "report", lambda step: step())
+    return runpy.run_module(f"benchmarks.{name}")
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_nnlearn_and_pytorch_train_the_same_network(network, monkeypatch):
+    ours = program(f"{network}_nnlearn", monkeypatch)
+    theirs = program(f"{network}_torch", monkeypatch)
+    sizes = sum(v.vector.size for k, v in ours.items() if k.startswith("params"))
+    weights = {
+        id(parameter): parameter.numel()
+        for module in theirs.values()
+        if isinstance(module, torch.nn.Module)
+        for name, parameter in module.named_parameters()
+        if "bias_hh" not in name  # the second bias of PyTorch's recurrent layers
+    }
+    assert sum(weights.values()) == sizes
+    data = "real" if network == "gan" else "x"
+    assert ours[data].size == theirs[data].numel()
+
+
+def test_operations_of_a_step():
+    """Twice the multiplications of each layer: forward, weights, and input but for the first."""
+    mlp = 2 * 128 * (2 * 784 * 512 + 3 * 512 * 256 + 3 * 256 * 10)
+    assert NETWORKS["mlp"].operations == mlp
+    cnn = 2 * 64 * (2 * 784 * 25 * 32 + 3 * 196 * 288 * 64 + 3 * 3136 * 128 + 3 * 128 * 10)
+    assert NETWORKS["cnn"].operations == cnn
+    rnn = 2 * 64 * 32 * (2 * 64 * 128 + 3 * 128 * 128) + 2 * 32 * 3 * 128 * 10
+    assert NETWORKS["rnn"].operations == rnn
+    lstm = 2 * 128 * 32 * (2 * 64 * 1024 + 3 * 256 * 1024 + 3 * 256 * 64)
+    assert NETWORKS["lstm"].operations == lstm
+    generator, discriminator = (64 * 256, 256 * 256, 256 * 784), (784 * 256, 256 * 256, 256)
+    gan = 2 * 64 * (3 * sum(generator) - generator[0] + 8 * sum(discriminator))
+    assert NETWORKS["gan"].operations == gan - 2 * 128 * discriminator[0]
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Results of programs that took 1, 2, 3, … milliseconds."""
+    calls = []
+
+    def run(program, environment):
+        calls.append((program, environment))
+        return {"seconds": len(calls) / 1000, "mebibytes": 50, "products": 0.001, "operations": 7}
+
+    monkeypatch.setattr(measuring, "run", run)
+    return calls
+
+
+def test_programs_run_in_turn(measured, tmp_path):
+    environment = measuring.settings(2, "Haswell")
+    found = measuring.steps(list(NETWORKS), 3, environment)
+    names = list(found["networks"]["mlp"]["programs"])
+    assert {"nnlearn", "torch", "products"} <= set(names)
+    first = [program for program, _ in measured[: 2 * len(names)]]
+    assert first[: len(names)] == first[len(names) :]  # a round after the other
+    assert {*map(str, (e for _, e in measured))} == {str(environment)}
+    assert environment["OPENBLAS_NUM_THREADS"] == "2"
+    text = drawing.table(found)
+    assert text.count("PyTorch |") == len(NETWORKS)
+    assert "1.00 [1.00, 1.00]" in text
+    measuring.write(tmp_path / "new" / "steps.json", found)
+    assert json.loads((tmp_path / "new" / "steps.json").read_text()) == found
+    drawing.steps(found, tmp_path / "steps.png")
+    drawing.growth(measuring.growth(1, environment), tmp_path / "growth.png")
+    assert {p.name for p in tmp_path.iterdir()} == {"new", "steps.png", "growth.png"}
+
+
+def test_a_library_that_is_not_there_is_left_out_aloud(monkeypatch, capsys):
+    monkeypatch.setitem(measuring.LIBRARIES, "thinc", "no_such_library")
+    assert "thinc" not in measuring.programs("mlp")
+    assert "mlp: thinc is left out, because it is not installed" in capsys.readouterr().out
+
+
+def test_a_program_that_fails_says_so():
+    with pytest.raises(SystemExit, match=r"no_such_program failed:\n.*No module named"):
+        measuring.run(["benchmarks.no_such_program"], {})
+
+
+def test_the_time_is_a_median_of_at_least_five():
+    steps = []
+    seconds = timing.median_time(lambda: steps.append(1), warm_up=2, seconds=0)
+    assert len(steps) == 7
+    assert 0 <= seconds < 1
+
+
+def test_the_readme_shows_the_last_results():
+    found = json.loads((ROOT / "benchmarks" / "results" / "steps.json").read_text(encoding="utf-8"))
+    assert drawing.table(found) in (ROOT / "README.md").read_text(encoding="utf-8")
