@@ -84,7 +84,8 @@ class Recurrent(Layer):
             if self.last:
                 dh = xp.zeros_like(h)
                 dh[-1, ...] = dy
-            unused = [xp.zeros_like(states) for states in values[1:]]  # nobody sees them
+            zero = xp.zeros((), dtype=h.dtype, device=h.device)
+            unused = [xp.broadcast_to(zero, states.shape) for states in values[1:]]
             dx, *dparams = gradients_of(dh, *unused)
             dinitial, dparams = dparams[: len(initial)], dparams[len(initial) :]
             if self.learned_state:
