@@ -124,8 +124,9 @@ def study(names=()):
         "ANN, 256 hidden": (ann(256, 0.5), plain, test, (7, 3)),
         "CNN, shuffled pixels": (cnn(), mixed, mixed_test, (7, 3)),
         "CNN": (cnn(), plain, test, (7, 3)),
-        "CNN, altered copies": (cnn(0.3), copies, test, (2, 1)),
-        "CNN, altered and noisy copies": (cnn(0.3), noisy_copies, test, (2, 1)),
+        "ANN, altered copies": (ann(256, 0.5), copies, test, (2, 1)),
+        "CNN, altered copies": (cnn(), copies, test, (2, 1)),
+        "CNN, altered and noisy copies": (cnn(), noisy_copies, test, (2, 1)),
     }
     found = json.loads(RESULTS.read_text(encoding="utf-8"))["networks"] if names else {}
     for name in names or networks:
