@@ -87,7 +87,8 @@ def growth(found, path):
         axes.minorticks_off()
         axes.set_xlabel({"batch": "images", "side": "side, pixels", "channels": "channels"}[name])
     panels[0].set_ylabel("forward and backward, ms")
-    for height, words, role in ((0.92, "conv2d", "activation"), (0.84, "products alone", "neutral")):
+    names = ((0.92, "conv2d", "activation"), (0.84, "products alone", "neutral"))
+    for height, words, role in names:
         panels[0].text(0.05, height, words, color=COLORS[role], transform=panels[0].transAxes)
     _save(figure, path)
 
