@@ -122,9 +122,9 @@ def study(names=()):
     networks = {
         "ANN, 27 hidden": (ann(27, 0.0), plain, test, (7, 3)),
         "ANN, 256 hidden": (ann(256, 0.5), plain, test, (7, 3)),
+        "ANN, altered copies": (ann(256, 0.5), copies, test, (2, 1)),
         "CNN, shuffled pixels": (cnn(), mixed, mixed_test, (7, 3)),
         "CNN": (cnn(), plain, test, (7, 3)),
-        "ANN, altered copies": (ann(256, 0.5), copies, test, (2, 1)),
         "CNN, altered copies": (cnn(), copies, test, (2, 1)),
         "CNN, altered and noisy copies": (cnn(), noisy_copies, test, (2, 1)),
     }
@@ -143,6 +143,7 @@ def study(names=()):
             print(name, seed, runs[-1]["accuracy"], runs[-1]["seconds"], flush=True)
         found[name] = {"parameters": int(params.vector.size), "epochs": epochs, "runs": runs}
     changes = {"moved": MOVES, "turned": TURNS, "noisy": NOISES}
+    found = {name: found[name] for name in networks}  # in their order
     return {"seeds": SEEDS, "changes": changes, "networks": found}
 
 
