@@ -83,18 +83,13 @@ def growth(found, path):
         for key, role in (("seconds", "activation"), ("products", "neutral")):
             times = [1e3 * statistics.median(row[key]) for row in rows]
             axes.loglog(values, times, "o-", color=COLORS[role], markersize=4)
-            axes.annotate(
-                "conv2d" if key == "seconds" else "products alone",
-                (values[-1], times[-1]),
-                (-4, 6 if key == "seconds" else -14),
-                textcoords="offset points",
-                ha="right",
-                fontsize=9,
-            )
         axes.set_xticks(values, [str(v) for v in values], minor=False)
         axes.minorticks_off()
         axes.set_xlabel({"batch": "images", "side": "side, pixels", "channels": "channels"}[name])
     panels[0].set_ylabel("forward and backward, ms")
+    names = ((0.92, "conv2d", "activation"), (0.84, "products alone", "neutral"))
+    for height, words, role in names:
+        panels[0].text(0.05, height, words, color=COLORS[role], transform=panels[0].transAxes)
     _save(figure, path)
 
 

@@ -97,7 +97,7 @@ def _input_gradient(dz, K, windows, shape):
 
 
 @differentiable("I (H, W), K (P, Q) -> S (H', W')")
-def convolve2d(I, K, mode="full"):  # noqa: E741  (the source's letter)
+def convolve2d(I, K, mode="full"):
     """Convolution of an image with a kernel: S(i, j) = Σₘ Σₙ I(m, n) K(i - m, j - n).
 
     Parameters

@@ -74,7 +74,7 @@ def gru(x, h0, W_x, W_h, b):
         dz = xp.empty_like(gates)  # of W_x x + b
         dshare = xp.empty_like(gates)  # of W_h h
         dr, du, dcandidate = blocks_of(dz, 3)  # views
-        later = 0.0  # what the later steps say of h[t + 1]
+        later = xp.zeros_like(h0.T)  # what the later steps say of h[t + 1]
         for t in reversed(range(T)):
             dh_t = dh[t, ...] + later
             du_t = dh_t * (h[t, ...] - candidate[t, ...])

@@ -72,9 +72,9 @@ def lstm(x, h0, c0, W_x, W_h, b):
 
     def backward(dh, dc):
         dh, dc = xp.matrix_transpose(dh), xp.matrix_transpose(dc)
-        dz = xp.empty_like(gates)
+        W_hT, dz = turned(W_h), xp.empty_like(gates)
         df, di, do, dcandidate = blocks_of(dz, 4)  # views
-        later_h = later_c = 0.0  # what the later steps say of h and C
+        later_h = later_c = xp.zeros_like(h0.T)  # what the later steps say of h and C
         for t in reversed(range(T)):
             dh_t = dh[t, ...] + later_h
             dc_t = dc[t, ...] + later_c + dh_t * o[t, ...] * (1 - tanh_c[t, ...] ** 2)
@@ -84,7 +84,7 @@ def lstm(x, h0, c0, W_x, W_h, b):
             dcandidate[t, ...] = dc_t * i[t, ...]
             dz[t, ...] *= slopes(gates[t, ...])
             later_c = dc_t * f[t, ...]
-            later_h = W_h.T @ dz[t, ...]
+            later_h = W_hT @ dz[t, ...]
         dz = over_time(dz)
         return (
             lambda: xp.reshape(dz.T @ W_x, x.shape),

@@ -9,6 +9,7 @@ The gradient does not flow through it: that is truncated backpropagation through
 """
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -27,9 +28,9 @@ class Recurrent(Layer):
     """What `RNN`, `LSTM` and `GRU` share. A subclass names its function, weights and states."""
 
     remembers = True
-    function = None  # of (x, *states, *weights), giving all states, or a tuple of them
+    function: Any = None  # of (x, *states, *weights), giving all states, or a tuple of them
     weights = ("W_x", "W_h", "b")  # names of the input's and the state's weights, and the bias
-    states = ("h",)
+    states: tuple[str, ...] = ("h",)
     blocks = 1  # how many blocks of H rows the weights have
 
     def __init__(
@@ -84,8 +85,7 @@ class Recurrent(Layer):
             if self.last:
                 dh = xp.zeros_like(h)
                 dh[-1, ...] = dy
-            unused = [xp.zeros_like(states) for states in values[1:]]  # nobody sees them
-            dx, *dparams = gradients_of(dh, *unused)
+            dx, *dparams = gradients_of(dh, *map(_unseen, values[1:]))
             dinitial, dparams = dparams[: len(initial)], dparams[len(initial) :]
             if self.learned_state:
                 dparams += [functools.partial(_over_batch, d, remembered) for d in dinitial]
@@ -107,6 +107,13 @@ class Recurrent(Layer):
         shown = [f"{self.inputs}, {self.hidden}"]
         shown += [f"{name}=True" for name in ("last", "learned_state") if getattr(self, name)]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _unseen(states):
+    """Give the gradient of states that nobody sees: zeros, all in the place of one."""
+    xp = array_namespace(states)
+    zero = xp.zeros((), dtype=states.dtype, device=states.device)
+    return xp.broadcast_to(zero, states.shape)
 
 
 def _over_batch(gradient, remembered):

@@ -56,7 +56,7 @@ def rnn(x, h0, W_xh, W_hh, b_h):
     def backward(dh):
         dh = xp.matrix_transpose(dh)
         dz = 1 - h[1:, ...] ** 2  # tanh', of all steps at once
-        later = 0.0  # what the later steps say of h[t + 1]
+        later = xp.zeros_like(h0.T)  # what the later steps say of h[t + 1]
         for t in reversed(range(T)):
             dz[t, ...] *= dh[t, ...] + later  # eq-rnn-dh, eq-rnn-dz
             later = W_hh.T @ dz[t, ...]

@@ -86,14 +86,14 @@ class Signature:
     def _expected(self, name, sizes):
         dims = next(dims for n, _, dims in self.arguments if n == name)
         text = f"expected ({', '.join(dims)}{',' if len(dims) == 1 else ''})"
-        letters = dict.fromkeys(_DIMENSION.fullmatch(d)[2] for d in dims)
+        letters = dict.fromkeys(_DIMENSION.findall(d)[0][1] for d in dims)
         known = [f"{d} = {sizes[d]}" for d in letters if d in sizes]
         return text + (f" with {', '.join(known)}" if known else "")
 
 
 def _declared(dimension, size, sizes):
     """Return the size that a dimension must have; a new letter takes what came."""
-    count, letter = _DIMENSION.fullmatch(dimension).groups()
+    count, letter = _DIMENSION.findall(dimension)[0]
     if count:
         return int(count) * (sizes[letter] if letter else 1)
     return sizes.setdefault(letter, size)
