@@ -4,6 +4,7 @@ They are those of ``make book`` if that is newer than everything it is made of; 
 built here, without executing the notebooks.
 """
 
+import importlib
 import os
 import re
 import shutil
@@ -361,3 +362,25 @@ def test_a_dark_page_turns_its_figures_dark_but_not_its_photographs(chromium, ad
     assert "invert" in page.locator(".cell:not(.tag_photo) .cell_output img").first.evaluate(look)
     assert "invert" not in page.locator(".cell.tag_photo .cell_output img").first.evaluate(look)
     context.close()
+
+
+def test_no_server_of_the_mathematics_outlives_a_failed_start(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    prerender = importlib.import_module("prerender")
+    monkeypatch.setattr(prerender.time, "sleep", lambda seconds: None)
+    servers = []
+
+    def get():
+        servers.append(prerender.katex.Popen([sys.executable, "-c", "input()"], stdin=-1))
+        if len(servers) == 1:
+            raise ConnectionRefusedError
+        return servers[-1]
+
+    monkeypatch.setattr(prerender.katex.KaTeXServer, "get", get)
+    server = prerender.start_server(None)
+    assert len(servers) == 2
+    assert servers[0].poll() is not None  # or it would hold the build's output open for ever
+    assert server is servers[1]
+    assert server.poll() is None
+    server.communicate(b"the end\n")
+    servers[0].stdin.close()

@@ -8,9 +8,11 @@ cannot draw, and keeps the comma after a formula on the formula's line.
 import html
 import re
 import shutil
+import subprocess
 import sysconfig
 import time
 from pathlib import Path
+from unittest import mock
 
 from docutils import nodes
 from sphinx.errors import ExtensionError
@@ -33,15 +35,23 @@ def find_node():
 
 def start_server(app):
     """Start KaTeX's server; on a busy machine its socket may be there before it listens."""
-    for attempt in range(5):
-        try:
-            katex.KaTeXServer.get()
-        except (ConnectionRefusedError, katex.KaTeXError):
-            if attempt == 4:
-                raise
-            time.sleep(1)
-        else:
-            return
+    started = []
+
+    def remembered(*args, **settings):
+        started.append(subprocess.Popen(*args, **settings))
+        return started[-1]
+
+    with mock.patch.object(katex, "Popen", remembered):
+        for attempt in range(5):
+            try:
+                return katex.KaTeXServer.get()
+            except (ConnectionRefusedError, katex.KaTeXError):
+                for process in started:  # sphinxcontrib-katex has lost it: it would never end,
+                    process.kill()  # and who reads the build's output would wait for it
+                    process.wait()
+                if attempt == 4:
+                    raise
+                time.sleep(1)
 
 
 class Bound(SphinxPostTransform):
