@@ -28,12 +28,12 @@ TURNS = (0, 10, 20, 30, 40, 50, 60)  # degrees
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # standard deviation; a pixel is in [0, 1]
 
 
-def cnn(dropout=0.5):
+def cnn():
     """Return the chapter's network: 21,258 parameters."""
     return nn.Sequential(
         *(nn.Conv2D(1, 16, size=5, padding=2), nn.ReLU(), nn.MaxPool2D(size=2)),
         *(nn.Conv2D(16, 32, size=5), nn.ReLU(), nn.MaxPool2D(size=2)),
-        *(nn.Flatten(), nn.Dropout(dropout), nn.Dense(5 * 5 * 32, 10)),
+        *(nn.Flatten(), nn.Dropout(0.5), nn.Dense(5 * 5 * 32, 10)),
     )
 
 
