@@ -6,7 +6,7 @@ and the backward pass that the book derives. It runs on NumPy and on CuPy alike.
     import nnlearn as nn
 """
 
-from nnlearn import data, initializers, sequences
+from nnlearn import data, initializers, sequences, tasks
 from nnlearn.activations import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
 from nnlearn.backend import array_namespace, asarray, backend_name, to_numpy, use_backend
 from nnlearn.checking import GradientError, check_gradients
@@ -32,6 +32,7 @@ from nnlearn.layers import (
 from nnlearn.losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 from nnlearn.lstm import lstm
 from nnlearn.models import Layer, Sequential
+from nnlearn.ngrams import NGram
 from nnlearn.normalization import batch_norm, layer_norm, standardize
 from nnlearn.optimizers import SGD, Adam
 from nnlearn.parameters import Parameters
@@ -65,6 +66,7 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "MaxPool2D",
+    "NGram",
     "Parameters",
     "ReLU",
     "Sequential",
@@ -113,6 +115,7 @@ __all__ = [
     "source",
     "standardize",
     "tanh",
+    "tasks",
     "to_numpy",
     "use_backend",
     "vjp",

@@ -4,6 +4,7 @@ Every function gives arrays on the current backend.
 """
 
 from importlib import resources
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from nnlearn.backend import array_namespace, asarray
 
 _MNIST_TRAINING = 8_000
 _TEST_NAMES = 1_000
+_TEST_CHORALES, _CHOICE_CHORALES = 60, 30
 
 
 def load_mnist():
@@ -107,6 +109,54 @@ def load_oil_prices():
         days = arrays["days"].astype("datetime64[D]")
         prices = arrays["cents"] / 100
     return days, asarray(prices)
+
+
+class Chorale(NamedTuple):
+    """A melody: its number in the catalogue of Bach's works, and its notes.
+
+    Attributes
+    ----------
+    name : str
+        Number of the piece, such as "244.15".
+    upbeat : int
+        How many sixteenths stand before the first bar.
+    notes : numpy array of int64, shape (L, 3)
+        Of each note the pitch (MIDI: 60 is middle C), the length in sixteenths, and 1 if the
+        singers rest on it, at the end of a line, else 0.
+    """
+
+    name: str
+    upbeat: int
+    notes: np.ndarray
+
+
+def load_chorales():
+    """Load 271 melodies of chorales that Johann Sebastian Bach set for four voices.
+
+    All are in 4/4, and moved to a key without sharps and flats. Bach set many tunes several times;
+    every tune is in one of the three lists only.
+
+    Returns
+    -------
+    train, choice, test : list of Chorale
+        181, 30 and 60 melodies.
+
+    Notes
+    -----
+    In the public domain. Read from the encodings that music21 :cite:`cuthbert2010` distributes,
+    by a script of the project: see the file beside the data.
+    """
+    with (
+        resources.files("nnlearn").joinpath("datasets/bach-chorales.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
+        ends = np.cumsum(arrays["counts"].astype(int))
+        notes = np.split(arrays["notes"].astype(np.int64), ends[:-1])
+        rows = zip(arrays["names"].tolist(), arrays["upbeats"].tolist(), notes, strict=True)
+        chorales = [Chorale(*row) for row in rows]
+    test = len(chorales) - _TEST_CHORALES
+    choice = test - _CHOICE_CHORALES
+    return chorales[:choice], chorales[choice:test], chorales[test:]
 
 
 def standardize_columns(x, *others):

@@ -151,7 +151,24 @@ class RNN(Recurrent):
     weights = ("W_xh", "W_hh", "b_h")
 
 
-class LSTM(Recurrent):
+class Gated(Recurrent):
+    """What `LSTM` and `GRU` share: a gate that keeps the state, and where its bias starts."""
+
+    keeping: tuple[str, int, float]  # name of the argument, block of the gate, default
+
+    def _bias(self, generator, shape):
+        name, block, _ = self.keeping
+        bias = np.zeros(shape)
+        bias[block * self.hidden : (block + 1) * self.hidden] = getattr(self, name)
+        return bias
+
+    def __repr__(self):
+        name, _, default = self.keeping
+        text, start = super().__repr__(), getattr(self, name)
+        return text if start == default else f"{text[:-1]}, {name}={start})"
+
+
+class LSTM(Gated):
     """Long short-term memory, `lstm`: the value is its hidden state after each step, (T, N, H).
 
     Parameters
@@ -163,9 +180,10 @@ class LSTM(Recurrent):
     learned_state : bool
         Whether the states before the first step are parameters h0 and c0, (H,), and not zero.
     forget_bias : float
-        Where the bias of the forget gate starts; the others start at zero. At 1 the gate starts
-        open, and the gradient goes far back: Jozefowicz, Zaremba and Sutskever, "An empirical
-        exploration of recurrent network architectures", 2015.
+        Where the bias of the forget gate starts; the others start at zero. The gate then starts
+        at σ(forget_bias), and keeps half of the cell state for about 0.7 exp(forget_bias) steps:
+        choose it for the distances in the data :cite:`jozefowicz2015,tallec2018`. Source:
+        eq-forget-half-life.
     initializer, recurrent_initializer : callable
         Of W_x and W_h, by default `initializers.glorot` and `initializers.orthogonal`, which
         makes each gate's block orthogonal.
@@ -174,22 +192,14 @@ class LSTM(Recurrent):
     function = lstm
     states = ("h", "c")
     blocks = 4
+    keeping = ("forget_bias", 0, 1.0)
 
     def __init__(self, inputs, hidden, *, forget_bias=1.0, **settings):
         super().__init__(inputs, hidden, **settings)
         self.forget_bias = forget_bias
 
-    def _bias(self, generator, shape):
-        bias = np.zeros(shape)
-        bias[: self.hidden] = self.forget_bias
-        return bias
 
-    def __repr__(self):
-        text = super().__repr__()
-        return text if self.forget_bias == 1 else f"{text[:-1]}, forget_bias={self.forget_bias})"
-
-
-class GRU(Recurrent):
+class GRU(Gated):
     """Gated recurrent unit, `gru`: the value is its state after each step, (T, N, H).
 
     Parameters
@@ -200,13 +210,21 @@ class GRU(Recurrent):
         Whether the value is the last state alone, (N, H).
     learned_state : bool
         Whether the state before the first step is a parameter h0 (H,) and not zero.
+    update_bias : float
+        Where the bias of the update gate starts, which keeps the state as the forget gate of an
+        `LSTM` does; the others start at zero.
     initializer, recurrent_initializer : callable
         Of W_x and W_h, by default `initializers.glorot` and `initializers.orthogonal`, which
-        makes each gate's block orthogonal; b starts at zero.
+        makes each gate's block orthogonal.
     """
 
     function = gru
     blocks = 3
+    keeping = ("update_bias", 1, 0.0)
+
+    def __init__(self, inputs, hidden, *, update_bias=0.0, **settings):
+        super().__init__(inputs, hidden, **settings)
+        self.update_bias = update_bias
 
 
 standard_normal = initializers.normal(1.0)

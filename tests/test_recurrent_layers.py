@@ -94,6 +94,17 @@ def test_the_forget_gate_starts_open():
     np.testing.assert_array_equal(b, [-2.5] * 3 + [0] * 9)
 
 
+def test_the_update_gate_starts_where_it_is_told():
+    np.testing.assert_array_equal(nn.GRU(2, 3).init()["b"], np.zeros(9))
+    b = nn.GRU(2, 3, update_bias=2.0).init()["b"]
+    np.testing.assert_array_equal(b, [0] * 3 + [2] * 3 + [0] * 3)
+    # With the gate wide open, the state is kept.
+    layer = nn.GRU(1, 1, learned_state=True, last=True, update_bias=50.0)
+    params = layer.init()
+    params["h0"][...] = 0.25
+    assert layer(params, np.ones((100, 1, 1), dtype="float32")).item() == 0.25
+
+
 def test_initializers_may_be_chosen():
     spread = nn.initializers.normal(0.5)
     params = nn.GRU(40, 60, initializer=spread, recurrent_initializer=spread).init()
@@ -202,6 +213,7 @@ def test_a_token_model_has_a_gradient(space, rng):
         (nn.GRU(2, 3, last=True), "GRU(2, 3, last=True)"),
         (nn.LSTM(2, 3, learned_state=True), "LSTM(2, 3, learned_state=True)"),
         (nn.LSTM(2, 3, forget_bias=0.0), "LSTM(2, 3, forget_bias=0.0)"),
+        (nn.GRU(2, 3, update_bias=1.0), "GRU(2, 3, update_bias=1.0)"),
         (nn.Embedding(5, 2), "Embedding(5, 2)"),
         (nn.TimeFirst(), "TimeFirst()"),
     ],

@@ -1,0 +1,183 @@
+"""The networks of chapter 7 that take too long for a notebook: memory, and names.
+
+    python book/studies/lstm_memory.py [PART ...]
+
+trains them (all, or the parts that are named: ``adding``, ``copying``, ``names``) and writes what
+came of it to ``lstm_memory.json``, beside this file. The LSTMs that have almost learned to add are
+kept in ``lstm_adding.npz``: the chapter trains their last hundred steps.
+"""
+
+import functools
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np  # after the number of threads is set
+
+import nnlearn as nn
+from nnlearn.exercises.notebook import write_atomically
+
+RESULTS = Path(__file__).with_suffix(".json")
+WEIGHTS = Path(__file__).with_name("lstm_adding.npz")
+SEEDS = (0, 1, 2)
+ADDING_STEPS, LAST_STEPS = 2400, 100  # of training; the last ones are left to the chapter
+LENGTHS = (25, 50, 100, 200)  # of the adding problem
+GAPS = (10, 20, 40, 80, 160)  # of the copy task
+RATES = (1e-3, 5e-3)  # of Adam: each network of the copy task gets the better one
+ALPHABET = "abcdefghijklmnopqrstuvwxyz."
+
+
+def adder(kind, **settings):
+    """Return the network that adds: 32 units read, and a dense layer tells the sum."""
+    layers = {"RNN": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
+    return nn.Sequential(layers[kind](2, 32, last=True, **settings), nn.Dense(32, 1))
+
+
+def train_adder(model, params, length, rate, steps, generator):
+    """Train in place; return the loss of every step."""
+    optimizer, losses = nn.Adam(rate), []
+    for _ in range(steps):
+        x, total = nn.tasks.adding(length, 32, generator)
+        prediction, backward = nn.vjp(model, params, x, wrt=0)
+        loss, d_loss = nn.vjp(nn.mean_squared_error, prediction, total, wrt=0)
+        grads = backward(d_loss())
+        nn.clip_gradient_norm(grads, 1.0)
+        optimizer.step(params, grads)
+        losses.append(float(loss))
+    return losses
+
+
+def test_error(model, params, length):
+    """Return the mean squared error on 2,000 new sequences."""
+    x, total = nn.tasks.adding(length, 2000, np.random.default_rng(99))
+    return float(np.mean((model(params, x) - total) ** 2))
+
+
+def adding():
+    """Train RNN, LSTM and GRU to add, at each length and with each seed."""
+    rates, runs, kept = {"RNN": 1e-3, "LSTM": 5e-3, "GRU": 5e-3}, [], {}
+    for kind, length, seed in ((k, n, s) for k in rates for n in LENGTHS for s in SEEDS):
+        generator, model = np.random.default_rng(seed), adder(kind)
+        params = model.init(seed)
+        steps = ADDING_STEPS - LAST_STEPS
+        losses = train_adder(model, params, length, rates[kind], steps, generator)
+        if (kind, length) == ("LSTM", LENGTHS[-1]):
+            kept[f"seed{seed}"] = params.vector.copy()
+        last = np.random.default_rng(100 + seed)
+        losses += train_adder(model, params, length, 1e-3, LAST_STEPS, last)
+        curve = np.mean(np.reshape(losses, (-1, 50)), axis=1)
+        run = {"kind": kind, "length": length, "seed": seed}
+        run |= {"error": test_error(model, params, length), "curve": curve.tolist()}
+        runs.append(run)
+        print(kind, length, seed, run["error"], flush=True)
+    write_npz(WEIGHTS, kept)
+    return runs
+
+
+def write_npz(path, arrays):
+    """Write arrays under a temporary name, and rename."""
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez_compressed(temporary, **arrays)
+    temporary.replace(path)
+
+
+def copier(kind):
+    """Return the network that copies: 64 units, and 4 logits at every step."""
+    layers = {
+        "RNN": nn.RNN,
+        "LSTM": functools.partial(nn.LSTM, forget_bias=5.0),
+        "LSTM, bias 1": nn.LSTM,
+        "GRU": functools.partial(nn.GRU, update_bias=5.0),
+    }
+    return nn.Sequential(layers[kind](6, 64), nn.Dense(64, 4))
+
+
+def copied(kind, gap, rate, seed, steps=1500):
+    """Train one network; return the share of symbols that it says right afterwards."""
+    generator, model, optimizer = np.random.default_rng(seed), copier(kind), nn.Adam(rate)
+    params = model.init(seed)
+    for _ in range(steps):
+        x, wanted = nn.tasks.copying(gap, 32, generator)
+        logits, backward = nn.vjp(model, params, x, wrt=0)
+        _, d_loss = nn.vjp(nn.softmax_cross_entropy, logits[-3:], wanted, wrt=0)
+        dlogits = np.zeros_like(logits)
+        dlogits[-3:] = d_loss()
+        grads = backward(dlogits)
+        nn.clip_gradient_norm(grads, 1.0)
+        optimizer.step(params, grads)
+    x, wanted = nn.tasks.copying(gap, 1000, np.random.default_rng(99))
+    return float(np.mean(model(params, x)[-3:].argmax(axis=-1) == wanted))
+
+
+def copying():
+    """Train each network for each gap, with both rates; keep the rate that does better."""
+    runs = []
+    for kind in ("RNN", "LSTM", "LSTM, bias 1", "GRU"):
+        for gap in GAPS:
+            found = {rate: [copied(kind, gap, rate, seed) for seed in SEEDS] for rate in RATES}
+            rate = max(RATES, key=lambda rate: np.mean(found[rate]))
+            runs.append({"kind": kind, "gap": gap, "rate": rate, "right": found[rate]})
+            print(runs[-1], flush=True)
+    return runs
+
+
+def encode(name):
+    """Return a name's letters as numbers, with the point that begins and ends it."""
+    return np.array([ALPHABET.index(c) for c in f".{name}."])
+
+
+def namer(kind):
+    """Return a network that reads names, with about 22,500 numbers to learn."""
+    layer, hidden = {"RNN": (nn.RNN, 128), "LSTM": (nn.LSTM, 63), "GRU": (nn.GRU, 74)}[kind]
+    return nn.Sequential(nn.Embedding(27, 16), layer(16, hidden), nn.Dense(hidden, 27))
+
+
+def train_namer(kind, seed, epochs=12, rate=5e-3):
+    """Train as chapter 6 does; return the perplexity on the test names."""
+    names, test_names = nn.data.load_first_names()
+    generator, model, optimizer = np.random.default_rng(seed), namer(kind), nn.Adam(rate)
+    params, codes = model.init(seed), [encode(name) for name in names[:-500]]
+    for epoch in range(epochs):
+        optimizer.learning_rate = rate * (1 - epoch / epochs)
+        for batch in nn.sequences.by_length(codes, 32, generator):
+            logits, backward = nn.vjp(model, params, batch[:-1], wrt=0)
+            _, d_loss = nn.vjp(nn.softmax_cross_entropy, logits, batch[1:], wrt=0)
+            grads = backward(d_loss())
+            nn.clip_gradient_norm(grads, 1.0)
+            optimizer.step(params, grads)
+    batches = nn.sequences.by_length([encode(name) for name in test_names], 1000)
+    counts = [batch[1:].size for batch in batches]
+    losses = [nn.softmax_cross_entropy(model(params, b[:-1]), b[1:]) for b in batches]
+    return {
+        "parameters": int(params.vector.size),
+        "perplexity": float(np.exp(np.average(losses, weights=counts))),
+    }
+
+
+def naming():
+    """Train the three networks of equal size on first names."""
+    runs = []
+    for kind, seed in ((k, s) for k in ("RNN", "LSTM", "GRU") for s in SEEDS):
+        runs.append({"kind": kind, "seed": seed, **train_namer(kind, seed)})
+        print(runs[-1], flush=True)
+    return runs
+
+
+def rounded(value):
+    """Round all fractions: the last digits say nothing and fill the file."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, list):
+        return [rounded(v) for v in value]
+    return {k: rounded(v) for k, v in value.items()} if isinstance(value, dict) else value
+
+
+if __name__ == "__main__":
+    PARTS = {"adding": adding, "copying": copying, "names": naming}
+    stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    for part in sys.argv[1:] or PARTS:
+        stored[part] = rounded(PARTS[part]())
+        write_atomically(RESULTS, json.dumps(stored, indent=None) + "\n")

@@ -1,0 +1,70 @@
+"""The baseline of every model of sequences: count what came after the last few symbols."""
+
+import numpy as np
+
+
+class NGram:
+    """Estimate p(next symbol | the last n - 1 symbols) from counts, mixed with shorter contexts.
+
+    Parameters
+    ----------
+    sequences : iterable of sequence of int
+        What is counted. Each begins with a symbol that stands for the beginning; it is not counted.
+    n : int
+        Order: 1 counts symbols, 2 pairs, 3 triples.
+    alpha : float
+        How many symbols are pretended, shared out as the shorter context says.
+    symbols : int
+        How many symbols there are.
+
+    Raises
+    ------
+    ValueError
+        If n is below 1, or alpha is not positive.
+
+    Notes
+    -----
+    Hierarchical smoothing :cite:`mackay1995`. Source: eq-ngram.
+    """
+
+    def __init__(self, sequences, n, alpha, symbols):
+        if n < 1:
+            raise ValueError(f"NGram: n is {n}, expected at least 1")
+        if alpha <= 0:
+            raise ValueError(f"NGram: alpha is {alpha}, expected more than 0")
+        self.n, self.alpha, self.symbols = n, alpha, symbols
+        self.counts = {}  # of each context: how often each symbol followed
+        for sequence in sequences:
+            for t in range(1, len(sequence)):
+                for context in self._contexts(sequence[:t]):
+                    count = self.counts.setdefault(context, np.zeros(symbols))
+                    count[sequence[t]] += 1
+
+    def _contexts(self, beginning):
+        """Return the last 0, 1, ..., n - 1 symbols: before the beginning stands its symbol."""
+        first, *rest = (int(symbol) for symbol in beginning)
+        padded = (*[first] * (self.n - 1), *rest)
+        return [padded[len(padded) - k :] for k in range(self.n)]
+
+    def probabilities(self, beginning):
+        """Give the probability of every symbol after a beginning.
+
+        Parameters
+        ----------
+        beginning : sequence of int
+            From the symbol of the beginning on.
+
+        Returns
+        -------
+        array of float64, shape (symbols,)
+        """
+        p = np.full(self.symbols, 1 / self.symbols)
+        for context in self._contexts(beginning):
+            if (count := self.counts.get(context)) is not None:
+                p = (count + self.alpha * p) / (count.sum() + self.alpha)
+        return p
+
+    def log_probability(self, sequence):
+        """Sum log p over a sequence, without its first symbol."""
+        said = (self.probabilities(sequence[:t])[sequence[t]] for t in range(1, len(sequence)))
+        return float(np.sum(np.log(list(said))))
