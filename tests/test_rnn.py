@@ -493,7 +493,7 @@ def test_truncation_bound(radius, strength, rng):
 
 @pytest.fixture(scope="module")
 def letters():
-    return chapter("rnn-anagrams", "rnn-names-encode", "rnn-ngram-code") | {
+    return chapter("rnn-anagrams", "rnn-names-encode", "rnn-ngram-letters") | {
         "perplexity": _function("rnn-ngram-choose", "perplexity"),
         "log_probabilities": _function("rnn-ngram-choose", "log_probabilities"),
     }
@@ -550,7 +550,7 @@ def test_perplexity(letters):
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_ngram(letters, n):
     group, alpha, alphabet = ["anna", "ann", "nan"], 2.5, letters["ALPHABET"]
-    model = letters["NGram"](group, n, alpha)
+    model = nn.NGram([letters["encode"](name) for name in group], n, alpha, 27)
     texts = ["." * (n - 1) + name + "." for name in group]
 
     def count(sequence):
@@ -565,7 +565,7 @@ def test_ngram(letters, n):
 
     for beginning in ("", "a", "an", "ann", "zz"):
         u = ("." * (n - 1) + beginning)[len(beginning) :]
-        p = model.next_letter(beginning)
+        p = letters["next_letter_of"](model)(beginning)
         assert p.sum() == pytest.approx(1)
         np.testing.assert_allclose(p, [literal(c, u) for c in alphabet], rtol=1e-12)
 
