@@ -13,7 +13,8 @@ import numpy as np
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)
 PITCHES = range(53, 87)
 #: How the twelve steps of an octave are written: letter, and n(atural), s(harp) or f(lat).
-SPELLING = ("cn", "cs", "dn", "ds", "en", "fn", "fs", "gn", "gs", "an", "bf", "bn")
+SPELLING = [("c", "n"), ("c", "s"), ("d", "n"), ("d", "s"), ("e", "n"), ("f", "n"), ("f", "s")]
+SPELLING += [("g", "n"), ("g", "s"), ("a", "n"), ("b", "f"), ("b", "n")]
 END = 0  # begins and ends a melody
 FIRST_PITCH = 1 + 2 * len(LENGTHS)
 #: How many different tokens there are.
@@ -85,7 +86,8 @@ def split_at_bars(notes, upbeat):
     list of list of (index, length)
         The bars: of each piece the number of its note, and its length in sixteenths.
     """
-    bars, left = [[]], upbeat or 16
+    bars: list = [[]]
+    left = upbeat or 16
     for index, length in enumerate(notes[:, 1].tolist()):
         while length:
             piece = max(size for size in LENGTHS if size <= min(length, left))
@@ -149,7 +151,7 @@ def _mei(notes, upbeat, color_from, color):
         measures.append(
             f'<measure><staff n="1"><layer n="1">{layer}</layer></staff>{rests}</measure>'
         )
-    head = '<meiHead><fileDesc><titleStmt><title/></titleStmt><pubStmt/></fileDesc></meiHead>'
+    head = "<meiHead><fileDesc><titleStmt><title/></titleStmt><pubStmt/></fileDesc></meiHead>"
     staff = '<staffGrp><staffDef n="1" lines="5" clef.shape="G" clef.line="2"/></staffGrp>'
     return (
         f'<mei xmlns="http://www.music-encoding.org/ns/mei" meiversion="5.0">{head}<music><body>'

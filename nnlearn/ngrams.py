@@ -33,7 +33,7 @@ class NGram:
         if alpha <= 0:
             raise ValueError(f"NGram: alpha is {alpha}, expected more than 0")
         self.n, self.alpha, self.symbols = n, alpha, symbols
-        self.counts = {}  # of each context: how often each symbol followed
+        self.counts: dict = {}  # of each context: how often each symbol followed
         for sequence in sequences:
             for t in range(1, len(sequence)):
                 for context in self._contexts(sequence[:t]):

@@ -2,10 +2,14 @@
 
 One long sequence is cut into `streams` that a network reads side by side, and these into
 `windows` of so many steps, one after the other: truncated backpropagation through time. Many
-short sequences are put together `by_length`.
+short sequences are put together `by_length`. What a trained network would say next is
+`continuation`.
 """
 
-from nnlearn.backend import array_namespace
+import numpy as np
+
+from nnlearn.activations import softmax
+from nnlearn.backend import array_namespace, asarray, to_numpy
 
 
 def streams(sequence, count):
@@ -102,6 +106,56 @@ def by_length(sequences, batch_size, generator=None):
     if generator is not None:
         batches = [batches[i] for i in generator.permutation(len(batches))]
     return batches
+
+
+def continuation(model, params, beginning, generator, *, end, longest, temperature=1.0):
+    """Let a network go on with a sequence of tokens, one after the other.
+
+    Parameters
+    ----------
+    model : Layer
+        Gives logits (T, N, K) of what follows each of the tokens (T, N), and keeps its state in
+        `memory`.
+    params : Parameters
+    beginning : sequence of int
+        At least one token.
+    generator : numpy.random.Generator
+        Draws from the distribution of the next token.
+    end : int
+        The token after which there is no more.
+    longest : int
+        How many tokens there are at most, the beginning included.
+    temperature : float
+        The logits are divided by it: below 1 what is likely becomes likelier.
+
+    Returns
+    -------
+    numpy array of int
+        The beginning, and what follows.
+
+    Raises
+    ------
+    ValueError
+        If there is no beginning, or the temperature is not positive.
+
+    Notes
+    -----
+    Source: eq-temperature.
+    """
+    tokens = [int(token) for token in beginning]
+    _positive("continuation", "the length of beginning", len(tokens))
+    if temperature <= 0:
+        raise ValueError(f"continuation: temperature is {temperature}, expected more than 0")
+    unread = tokens
+    memory: dict = {}  # the state after what was read
+    for _ in range(longest - len(tokens)):
+        logits = model(params, asarray(np.array(unread)[:, None]), memory=memory)[-1, 0, :]
+        p = np.cumsum(softmax(to_numpy(logits).astype(np.float64) / temperature))
+        unread = [int(np.searchsorted(p, generator.random() * p[-1]))]
+        tokens = tokens + unread
+        if unread == [end]:
+            break
+    return np.array(tokens)
 
 
 def _positive(function, name, value):

@@ -2,7 +2,8 @@
 
     python book/studies/lstm_memory.py [PART ...]
 
-trains them (all, or the parts that are named: ``adding``, ``copying``, ``names``) and writes what
+trains them (all, or the parts that are named: ``bits``, ``adding``,
+``shortcut``, ``copying``, ``names``) and writes what
 came of it to ``lstm_memory.json``, beside this file. The LSTMs that have almost learned to add are
 kept in ``lstm_adding.npz``: the chapter trains their last hundred steps.
 """
@@ -25,6 +26,7 @@ WEIGHTS = Path(__file__).with_name("lstm_adding.npz")
 SEEDS = (0, 1, 2)
 ADDING_STEPS, LAST_STEPS = 2400, 100  # of training; the last ones are left to the chapter
 LENGTHS = (25, 50, 100, 200)  # of the adding problem
+BIT_GAPS = (10, 50, 100, 200, 400)  # of the task of one bit
 GAPS = (10, 20, 40, 80, 160)  # of the copy task
 RATES = (1e-3, 5e-3)  # of Adam: each network of the copy task gets the better one
 ALPHABET = "abcdefghijklmnopqrstuvwxyz."
@@ -82,6 +84,80 @@ def write_npz(path, arrays):
     temporary = path.with_suffix(".tmp.npz")
     np.savez_compressed(temporary, **arrays)
     temporary.replace(path)
+
+
+def shortcut():
+    """Train LSTMs to add over 50 steps, with the whole gradient and along the cell's road alone."""
+    runs = []
+    for whole, seed in ((w, s) for w in (True, False) for s in SEEDS):
+        generator, model = np.random.default_rng(seed), adder("LSTM")
+        params, optimizer, losses = model.init(seed), nn.Adam(5e-3), []
+        for _ in range(1200):
+            x, total = nn.tasks.adding(50, 32, generator)
+            prediction, backward = nn.vjp(model, params, x, wrt=0)
+            loss, d_loss = nn.vjp(nn.mean_squared_error, prediction, total, wrt=0)
+            d_prediction = d_loss()
+            grads = backward(d_prediction)
+            if not whole:
+                names = ("0.W_x", "0.W_h", "0.b")
+                dh_last = d_prediction @ params["1.W"]
+                for name, d in zip(names, along_the_road(params, x, dh_last), strict=True):
+                    grads[name][...] = d
+            nn.clip_gradient_norm(grads, 1.0)
+            optimizer.step(params, grads)
+            losses.append(float(loss))
+        curve = np.mean(np.reshape(losses, (-1, 50)), axis=1).tolist()
+        error = test_error(model, params, 50)
+        runs.append({"whole": whole, "seed": seed, "error": error, "curve": curve})
+        print(whole, seed, error, flush=True)
+    return runs
+
+
+def along_the_road(params, x, dh_last):
+    """Return dW_x, dW_h and db, with nothing going back through the gates and h.
+
+    The states are put beside the inputs as if they were given: the values are the same, and the
+    only way left from one step to the one before is the cell.
+    """
+    W_x, W_h, b = (params[f"0.{name}"] for name in ("W_x", "W_h", "b"))
+    zero = np.zeros((x.shape[1], W_h.shape[1]), dtype=x.dtype)
+    h, _ = nn.lstm(x, zero, zero, W_x, W_h, b)
+    given = np.concatenate([x, np.concatenate([zero[None], h[:-1]])], axis=2)
+    joined = np.concatenate([W_x, W_h], axis=1)
+    _, backward = nn.vjp(nn.lstm, given, zero, zero, joined, 0 * W_h, b, wrt=(3, 5))
+    dh = np.zeros_like(h)
+    dh[-1] = dh_last
+    dW, db = backward(dh)
+    return dW[:, : x.shape[2]], dW[:, x.shape[2] :], db
+
+
+def told(layer, gap, seed, steps=150):
+    """Train on the task of one bit; return the share of bits that it tells right afterwards."""
+    generator = np.random.default_rng(seed)
+    model, optimizer = nn.Sequential(layer, nn.Dense(32, 1)), nn.Adam(3e-3)
+    params = model.init(seed)
+    for _ in range(steps):
+        x, bit = nn.tasks.signals(gap, 32, generator)
+        logits, backward = nn.vjp(model, params, x, wrt=0)
+        _, d_loss = nn.vjp(nn.sigmoid_cross_entropy, logits, bit, wrt=0)
+        grads = backward(d_loss())
+        nn.clip_gradient_norm(grads, 1.0)
+        optimizer.step(params, grads)
+    x, bit = nn.tasks.signals(gap, 1000, generator)
+    return float(np.mean((model(params, x) > 0) == (bit == 1)))
+
+
+def bits():
+    """Keep one bit over each gap: the RNN, and LSTMs whose forget gates start differently open."""
+    layers = {"RNN": nn.RNN(2, 32, last=True)}
+    for bias in (1.0, 3.0, 5.0):
+        layers[f"LSTM, bias {bias:.0f}"] = nn.LSTM(2, 32, last=True, forget_bias=bias)
+    runs = []
+    for kind, gap in ((k, g) for k in layers for g in BIT_GAPS):
+        right = [told(layers[kind], gap, seed) for seed in SEEDS]
+        runs.append({"kind": kind, "gap": gap, "right": right})
+        print(runs[-1], flush=True)
+    return runs
 
 
 def copier(kind):
@@ -176,8 +252,15 @@ def rounded(value):
 
 
 if __name__ == "__main__":
-    PARTS = {"adding": adding, "copying": copying, "names": naming}
-    stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    PARTS = {
+        "bits": bits,
+        "adding": adding,
+        "shortcut": shortcut,
+        "copying": copying,
+        "names": naming,
+    }
     for part in sys.argv[1:] or PARTS:
-        stored[part] = rounded(PARTS[part]())
+        found = rounded(PARTS[part]())
+        stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        stored[part] = found
         write_atomically(RESULTS, json.dumps(stored, indent=None) + "\n")
