@@ -50,8 +50,8 @@ def gru(x, h0, W_x, W_h, b):
 
     Notes
     -----
-    Chapter 7 derives it. Source: Cho et al., "Learning phrase representations using RNN
-    encoder-decoder for statistical machine translation", 2014.
+    The unit of Cho et al. :cite:`cho2014`. Source: eq-gru-gates, eq-gru-candidate, eq-gru;
+    eq-gru-dh, eq-gru-dcandidate, eq-gru-du, eq-gru-dr, eq-gru-ds, eq-gru-dweights.
     """
     xp = array_namespace(x, h0, W_x, W_h, b)
     T, N, D = x.shape
@@ -76,18 +76,18 @@ def gru(x, h0, W_x, W_h, b):
         dr, du, dcandidate = blocks_of(dz, 3)  # views
         later = xp.zeros_like(h0.T)  # what the later steps say of h[t + 1]
         for t in reversed(range(T)):
-            dh_t = dh[t, ...] + later
-            du_t = dh_t * (h[t, ...] - candidate[t, ...])
+            dh_t = dh[t, ...] + later  # eq-gru-dh
             dcandidate[t, ...] = dh_t * (1 - u[t, ...]) * (1 - candidate[t, ...] ** 2)
+            du_t = dh_t * (h[t, ...] - candidate[t, ...])
+            du[t, ...] = du_t * u[t, ...] * (1 - u[t, ...])  # eq-gru-du
             dr_t = dcandidate[t, ...] * recalled[t, ...]
-            du[t, ...] = du_t * u[t, ...] * (1 - u[t, ...])
-            dr[t, ...] = dr_t * r[t, ...] * (1 - r[t, ...])
-            dshare[t, : 2 * H, :] = dz[t, : 2 * H, :]
+            dr[t, ...] = dr_t * r[t, ...] * (1 - r[t, ...])  # eq-gru-dr
+            dshare[t, : 2 * H, :] = dz[t, : 2 * H, :]  # eq-gru-ds
             dshare[t, 2 * H :, :] = dcandidate[t, ...] * r[t, ...]
             later = dh_t * u[t, ...] + W_h.T @ dshare[t, ...]
         dz, dshare = over_time(dz), over_time(dshare)
         return (
-            lambda: xp.reshape(dz.T @ W_x, x.shape),
+            lambda: xp.reshape(dz.T @ W_x, x.shape),  # eq-gru-dweights, these four
             later.T,
             product(dz, as_rows(x)),
             product(dshare, as_rows(previous(h0, value))),

@@ -49,8 +49,11 @@ def lstm(x, h0, c0, W_x, W_h, b):
 
     Notes
     -----
-    Chapter 7 derives it. Source: Hochreiter and Schmidhuber, "Long short-term memory", 1997, with
-    the forget gate of Gers, Schmidhuber and Cummins, "Learning to forget", 2000.
+    The network of Hochreiter and Schmidhuber :cite:`hochreiter1997`, with the forget gate of Gers,
+    Schmidhuber and Cummins :cite:`gers2000`. Source: eq-lstm-z, eq-lstm-gates, eq-lstm-candidate,
+    eq-lstm-cell, eq-lstm-hidden; eq-lstm-dh, eq-lstm-do, eq-lstm-dc, eq-lstm-df, eq-lstm-di,
+    eq-lstm-dcandidate, eq-lstm-dz, eq-lstm-dx, eq-lstm-dinitial, eq-lstm-dwx, eq-lstm-dwh,
+    eq-lstm-db.
     """
     xp = array_namespace(x, h0, c0, W_x, W_h, b)
     T, N, D = x.shape

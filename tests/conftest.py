@@ -41,6 +41,16 @@ def space(request):
 
 
 @pytest.fixture
+def backend(space):
+    """Make the space the current backend for one test."""
+    from nnlearn import use_backend
+
+    space.use()
+    yield space
+    use_backend("numpy")
+
+
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)
 

@@ -13,14 +13,6 @@ import nnlearn as nn
 from nnlearn.data import batches, standardize_columns
 
 
-@pytest.fixture
-def backend(space):
-    """Make the space the current backend for one test."""
-    space.use()
-    yield space
-    nn.use_backend("numpy")
-
-
 def test_mnist(backend):
     (x, y), (x_test, y_test) = nn.data.load_mnist()
     assert x.shape == (8000, 28, 28)
@@ -147,3 +139,44 @@ def test_what_does_not_fit():
         next(batches([np.ones(3), np.ones(2)], 1))
     with pytest.raises(ValueError, match="batches: size is 0, expected at least 1"):
         next(batches([np.ones(3)], 0))
+
+
+# --- chorales ----------------------------------------------------------------------------------
+
+
+def test_the_chorales():
+    train, choice, test = nn.data.load_chorales()
+    assert [len(some) for some in (train, choice, test)] == [181, 30, 60]
+    names = [chorale.name for chorale in [*train, *choice, *test]]
+    assert len(set(names)) == 271
+    assert sum(len(chorale.notes) for chorale in [*train, *choice, *test]) == 13_443
+    for chorale in [*train, *choice, *test]:
+        assert chorale.notes.dtype == np.int64
+        assert 0 <= chorale.upbeat < 16
+        assert set(chorale.notes[:, 2]) <= {0, 1}
+        assert chorale.notes[-1, 2] == 1 or len(chorale.notes) > 10
+
+
+def test_a_chorale_as_it_is_sung():
+    """The first line of "O Haupt voll Blut und Wunden", BWV 244.54, in E Phrygian or A minor."""
+    by_name = {c.name: c for some in nn.data.load_chorales() for c in some}
+    notes = by_name["244.54"].notes[:8]
+    steps = np.diff(notes[:, 0])
+    np.testing.assert_array_equal(steps[:3], [5, -2, -2])  # up a fourth, and down by steps
+    assert notes[:6, 1].tolist() == [4, 4, 4, 4, 4, 8]
+
+
+def test_no_tune_is_on_both_sides():
+    """What shares seven steps in a row with a tune of another list does so by a little only."""
+
+    def stretches(chorale):
+        starts = np.cumsum([-chorale.upbeat, *chorale.notes[:-1, 1]])
+        steps = np.diff(chorale.notes[starts % 4 == 0, 0])
+        return {tuple(steps[i : i + 7]) for i in range(len(steps) - 6)}
+
+    lists = [[stretches(chorale) for chorale in some] for some in nn.data.load_chorales()]
+    for a, b in [(0, 1), (0, 2), (1, 2)]:
+        for one in lists[a]:
+            for other in lists[b]:
+                fewest = max(1, min(len(one), len(other)))
+                assert len(one & other) <= 0.2 * fewest

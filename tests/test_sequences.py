@@ -67,6 +67,63 @@ def test_the_order_is_the_generator_s():
     assert not np.array_equal(orders[0], np.arange(50))
 
 
+# --- what comes next ---------------------------------------------------------------------------
+
+
+def successor_model():
+    """A network that is nearly sure that k is followed by k + 1 (mod 5), whatever was before."""
+    model = nn.Sequential(nn.Embedding(5, 5), nn.LSTM(5, 5), nn.Dense(5, 5))
+    params = model.init(seed=0)
+    params["0.W"][...] = nn.asarray(np.eye(5, dtype="float32"))
+    params["1.W_x"][...] = nn.asarray(np.zeros((20, 5), dtype="float32"))
+    params["1.W_x"][15:, :] = nn.asarray(10 * np.eye(5, dtype="float32"))
+    params["1.W_h"][...] = nn.asarray(np.zeros((20, 5), dtype="float32"))
+    params["1.b"][...] = nn.asarray(np.repeat([-20.0, 20, 20, 0], 5).astype("float32"))
+    params["2.W"][...] = nn.asarray(50 * np.roll(np.eye(5, dtype="float32"), 1, axis=0))
+    return model, params
+
+
+def test_a_continuation_follows_the_network(backend):
+    model, params = successor_model()
+    settings = {"end": 4, "longest": 20}
+    found = nn.sequences.continuation(model, params, [3, 0], np.random.default_rng(0), **settings)
+    assert found.tolist() == [3, 0, 1, 2, 3, 4]  # and there it ends
+    found = nn.sequences.continuation(
+        model, params, np.array([4]), np.random.default_rng(0), end=9, longest=8
+    )
+    assert found.tolist() == [4, 0, 1, 2, 3, 4, 0, 1]
+    found = nn.sequences.continuation(
+        model, params, [1, 2, 3], np.random.default_rng(0), end=9, longest=2
+    )
+    assert found.tolist() == [1, 2, 3]
+
+
+def test_a_continuation_remembers_what_was_read():
+    """One token at a time with a memory is the same as everything from the start each time."""
+    model = nn.Sequential(nn.Embedding(6, 4), nn.GRU(4, 8), nn.Dense(8, 6))
+    params = model.init(seed=1, dtype="float64")
+    params["2.W"][...] *= 8
+    found = nn.sequences.continuation(
+        model, params, [0, 3], np.random.default_rng(5), end=7, longest=30, temperature=0.8
+    )
+    again, generator = [0, 3], np.random.default_rng(5)
+    while len(again) < 30:
+        p = nn.softmax(model(params, np.array(again)[:, None])[-1, 0] / 0.8)
+        again.append(int(np.searchsorted(np.cumsum(p), generator.random())))
+    assert found.tolist() == again
+
+
+def test_what_a_continuation_refuses():
+    model, params = successor_model()
+    settings = {"end": 4, "longest": 20}
+    with pytest.raises(ValueError, match="continuation: the length of beginning is 0"):
+        nn.sequences.continuation(model, params, [], np.random.default_rng(0), **settings)
+    with pytest.raises(ValueError, match="continuation: temperature is 0, expected more than 0"):
+        nn.sequences.continuation(
+            model, params, [1], np.random.default_rng(0), temperature=0, **settings
+        )
+
+
 def test_what_is_refused():
     with pytest.raises(ValueError, match=r"streams: sequence has shape \(3,\), .* 4 elements"):
         streams(np.arange(3), 4)
