@@ -5,17 +5,10 @@ candidate. Inside, each sequence is a column (see `nnlearn.steps`).
 """
 
 from nnlearn.activations import sigmoid
-from nnlearn.backend import array_namespace, product
+from nnlearn.backend import array_namespace, column_sums, product
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import as_rows
-from nnlearn.steps import (
-    blocks_of,
-    in_columns,
-    inputs_above_states,
-    over_time,
-    previous,
-    turned,
-)
+from nnlearn.steps import blocks_of, in_columns, inputs_above_states, turned
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_x (3H, D), W_h (3H, H), b (3H) -> h (T, N, H)")
@@ -56,7 +49,7 @@ def gru(x, h0, W_x, W_h, b):
     xp = array_namespace(x, h0, W_x, W_h, b)
     T, N, D = x.shape
     H = h0.shape[1]
-    xh = inputs_above_states(x, h0, "gru")
+    xh, rows = inputs_above_states(x, h0, "gru")
     h = xh[:, D:, :]  # h[0] is h0, and h[t + 1] the state after x[t], in columns
     gates = W_x @ xh[:-1, :D, :] + in_columns(b, N)  # the input's share, of all steps at once
     r, u, candidate = blocks_of(gates, 3)  # views
@@ -67,7 +60,7 @@ def gru(x, h0, W_x, W_h, b):
         recalled[t, ...] = share[2 * H :, :]
         candidate[t, ...] = xp.tanh(candidate[t, ...] + r[t, ...] * recalled[t, ...])
         h[t + 1, ...] = (1 - u[t, ...]) * candidate[t, ...] + u[t, ...] * h[t, ...]
-    value = turned(h[1:, ...])
+    rows[1:, :, D:] = xp.matrix_transpose(h[1:, ...])
 
     def backward(dh):
         dh = xp.matrix_transpose(dh)
@@ -85,13 +78,13 @@ def gru(x, h0, W_x, W_h, b):
             dshare[t, : 2 * H, :] = dz[t, : 2 * H, :]  # eq-gru-ds
             dshare[t, 2 * H :, :] = dcandidate[t, ...] * r[t, ...]
             later = dh_t * u[t, ...] + W_h.T @ dshare[t, ...]
-        dz, dshare = over_time(dz), over_time(dshare)
+        dz, dshare = as_rows(turned(dz)), as_rows(turned(dshare))
         return (
-            lambda: xp.reshape(dz.T @ W_x, x.shape),  # eq-gru-dweights, these four
+            lambda: xp.reshape(dz @ W_x, x.shape),  # eq-gru-dweights, and three more
             later.T,
-            product(dz, as_rows(x)),
-            product(dshare, as_rows(previous(h0, value))),
-            lambda: xp.sum(dz, axis=1),
+            product(dz.T, as_rows(x)),
+            product(dshare.T, as_rows(rows[:-1, ...])[:, D:]),
+            lambda: column_sums(dz),
         )
 
-    return value, backward
+    return rows[1:, :, D:], backward

@@ -4,17 +4,10 @@ The four gates stand side by side in one array, in the order forget, input, outp
 that one matrix product serves all four. Inside, each sequence is a column (see `nnlearn.steps`).
 """
 
-from nnlearn.backend import array_namespace, product, tanh_in_place
+from nnlearn.backend import array_namespace, column_sums, product, tanh_in_place
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import as_rows
-from nnlearn.steps import (
-    blocks_of,
-    in_columns,
-    inputs_above_states,
-    over_time,
-    previous,
-    turned,
-)
+from nnlearn.steps import blocks_of, in_columns, inputs_above_states, room_for_turned, turned
 
 
 @differentiable(
@@ -58,7 +51,7 @@ def lstm(x, h0, c0, W_x, W_h, b):
     xp = array_namespace(x, h0, c0, W_x, W_h, b)
     T, N, D = x.shape
     W, bias = xp.concat([W_x, W_h], axis=1), in_columns(b, N)
-    xh = inputs_above_states(x, h0, "lstm")
+    xh, rows = inputs_above_states(x, h0, "lstm")
     h = xh[:, D:, :]  # h[0] is h0, and h[t + 1] the state after x[t], in columns
     c, tanh_c = xp.empty_like(h), xp.empty_like(h)
     c[0, ...] = c0.T
@@ -66,39 +59,43 @@ def lstm(x, h0, c0, W_x, W_h, b):
     f, i, o, candidate = blocks_of(gates, 4)  # views
     for t in range(T):
         product(W, xh[t, ...]).into(gates[t, ...])
-        gates[t, ...] += bias
-        squash(gates[t, ...])
-        c[t + 1, ...] = f[t, ...] * c[t, ...] + i[t, ...] * candidate[t, ...]
+        gates[t, ...] += bias  # eq-lstm-z
+        squash(gates[t, ...])  # eq-lstm-gates, eq-lstm-candidate
+        c[t + 1, ...] = f[t, ...] * c[t, ...]
+        c[t + 1, ...] += i[t, ...] * candidate[t, ...]  # eq-lstm-cell
         tanh_c[t, ...] = xp.tanh(c[t + 1, ...])
-        h[t + 1, ...] = o[t, ...] * tanh_c[t, ...]
-    value = turned(h[1:, ...])
+        h[t + 1, ...] = o[t, ...] * tanh_c[t, ...]  # eq-lstm-hidden
+        rows[t + 1, :, D:] = h[t + 1, ...].T
 
     def backward(dh, dc):
         dh, dc = xp.matrix_transpose(dh), xp.matrix_transpose(dc)
-        W_hT, dz = turned(W_h), xp.empty_like(gates)
-        df, di, do, dcandidate = blocks_of(dz, 4)  # views
+        W_hT, dz = turned(W_h), room_for_turned(gates)
+        dz_t = xp.empty_like(gates[0, ...])  # of one step, in columns
+        df, di, do, dcandidate = blocks_of(dz_t, 4)  # views
         later_h = later_c = xp.zeros_like(h0.T)  # what the later steps say of h and C
         for t in reversed(range(T)):
-            dh_t = dh[t, ...] + later_h
-            dc_t = dc[t, ...] + later_c + dh_t * o[t, ...] * (1 - tanh_c[t, ...] ** 2)
-            df[t, ...] = dc_t * c[t, ...]
-            di[t, ...] = dc_t * candidate[t, ...]
-            do[t, ...] = dh_t * tanh_c[t, ...]
-            dcandidate[t, ...] = dc_t * i[t, ...]
-            dz[t, ...] *= slopes(gates[t, ...])
+            dh_t = dh[t, ...] + later_h  # eq-lstm-dh
+            dc_t = dh_t * o[t, ...] * (1 - tanh_c[t, ...] ** 2)
+            dc_t += dc[t, ...] + later_c  # eq-lstm-dc
+            df[...] = dc_t * c[t, ...]  # eq-lstm-df
+            di[...] = dc_t * candidate[t, ...]  # eq-lstm-di
+            do[...] = dh_t * tanh_c[t, ...]  # eq-lstm-do
+            dcandidate[...] = dc_t * i[t, ...]  # eq-lstm-dcandidate
+            dz_t *= slopes(gates[t, ...])  # eq-lstm-dz
             later_c = dc_t * f[t, ...]
-            later_h = W_hT @ dz[t, ...]
-        dz = over_time(dz)
+            later_h = W_hT @ dz_t
+            dz[t, ...] = dz_t.T
+        dz_rows = as_rows(dz)
         return (
-            lambda: xp.reshape(dz.T @ W_x, x.shape),
-            later_h.T,
-            later_c.T,
-            product(dz, as_rows(x)),
-            product(dz, as_rows(previous(h0, value))),
-            lambda: xp.sum(dz, axis=1),
+            lambda: dz @ W_x,  # eq-lstm-dx
+            later_h.T,  # eq-lstm-dinitial
+            later_c.T,  # eq-lstm-dinitial
+            product(dz_rows.T, as_rows(x)),  # eq-lstm-dwx
+            product(dz_rows.T, as_rows(rows[:-1, ...])[:, D:]),  # eq-lstm-dwh
+            lambda: column_sums(dz_rows),  # eq-lstm-db
         )
 
-    return (value, xp.matrix_transpose(c[1:, ...])), backward
+    return (rows[1:, :, D:], xp.matrix_transpose(c[1:, ...])), backward
 
 
 def squash(z):

@@ -5,10 +5,10 @@ each sequence is a column (see `nnlearn.steps`). Once dL/dz of every step is kno
 the weights is a single product over all steps.
 """
 
-from nnlearn.backend import array_namespace, product
+from nnlearn.backend import array_namespace, column_sums, product, tanh_in_place
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import as_rows
-from nnlearn.steps import in_columns, inputs_above_states, over_time, previous, turned
+from nnlearn.steps import in_columns, inputs_above_states, turned
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_xh (H, D), W_hh (H, H), b_h (H) -> h (T, N, H)")
@@ -47,11 +47,13 @@ def rnn(x, h0, W_xh, W_hh, b_h):
     xp = array_namespace(x, h0, W_xh, W_hh, b_h)
     T, N, D = x.shape
     W, bias = xp.concat([W_xh, W_hh], axis=1), in_columns(b_h, N)
-    xh = inputs_above_states(x, h0, "rnn")
+    xh, rows = inputs_above_states(x, h0, "rnn")
     h = xh[:, D:, :]  # h[0] is h0, and h[t + 1] the state after x[t], in columns
     for t in range(T):
-        h[t + 1, ...] = xp.tanh(W @ xh[t, ...] + bias)
-    value = turned(h[1:, ...])
+        product(W, xh[t, ...]).into(h[t + 1, ...])
+        h[t + 1, ...] += bias
+        tanh_in_place(h[t + 1, ...])  # eq-rnn
+    rows[1:, :, D:] = xp.matrix_transpose(h[1:, ...])
 
     def backward(dh):
         dh = xp.matrix_transpose(dh)
@@ -60,13 +62,13 @@ def rnn(x, h0, W_xh, W_hh, b_h):
         for t in reversed(range(T)):
             dz[t, ...] *= dh[t, ...] + later  # eq-rnn-dh, eq-rnn-dz
             later = W_hh.T @ dz[t, ...]
-        dz = over_time(dz)
+        dz = as_rows(turned(dz))
         return (
-            lambda: xp.reshape(dz.T @ W_xh, x.shape),  # eq-rnn-dx
+            lambda: xp.reshape(dz @ W_xh, x.shape),  # eq-rnn-dx
             later.T,  # eq-rnn-dh0
-            product(dz, as_rows(x)),  # eq-rnn-dwxh
-            product(dz, as_rows(previous(h0, value))),  # eq-rnn-dwhh
-            lambda: xp.sum(dz, axis=1),  # eq-rnn-db
+            product(dz.T, as_rows(x)),  # eq-rnn-dwxh
+            product(dz.T, as_rows(rows[:-1, ...])[:, D:]),  # eq-rnn-dwhh
+            lambda: column_sums(dz),  # eq-rnn-db
         )
 
-    return value, backward
+    return rows[1:, :, D:], backward
