@@ -22,6 +22,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2, help="of each program")
     parser.add_argument("--core-type", help="OPENBLAS_CORETYPE, such as SkylakeX")
     parser.add_argument("--growth", action="store_true", help="a convolution's time by its sizes")
+    parser.add_argument("--lengths", action="store_true", help="recurrent layers by length")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args()
     settings = measuring.settings(options.threads, options.core_type)
@@ -29,6 +30,11 @@ def main():
         found = measuring.growth(options.rounds, settings)
         measuring.write(options.out / "growth.json", found)
         drawing.growth(found, options.out / "growth.png")
+        return
+    if options.lengths:
+        found = measuring.lengths(options.rounds, settings)
+        measuring.write(options.out / "lengths.json", found)
+        drawing.lengths(found, options.out / "lengths.png")
         return
     for network in options.networks:
         if network not in NETWORKS:

@@ -93,6 +93,26 @@ def growth(found, path):
     _save(figure, path)
 
 
+def lengths(found, path):
+    """Draw a recurrent layer's time for one step of the sequence, by the sequence's length."""
+    use_style()
+    figure, panels = plt.subplots(1, 2, figsize=(7.5, 3.2), layout="constrained")
+    for axes, (name, rows) in zip(panels, found["networks"].items(), strict=True):
+        values = [row["value"] for row in rows]
+        for library, role in (("nnlearn", "activation"), ("torch", "neutral")):
+            times = [[1e6 * s / row["value"] for s in row[library]] for row in rows]
+            middle = [statistics.median(some) for some in times]
+            axes.loglog(values, middle, "o-", color=COLORS[role], markersize=4)
+            low, high = zip(*((min(some), max(some)) for some in times), strict=True)
+            axes.fill_between(values, low, high, color=COLORS[role], alpha=0.2, linewidth=0)
+            axes.text(values[-1] * 1.1, middle[-1], NAMES[library], color=COLORS[role], va="center")
+        axes.set_xticks(values, [str(v) for v in values], minor=False, fontsize=9)
+        axes.minorticks_off()
+        axes.set(xlabel="length T (steps)", xlim=(8, 9000), title=name.upper())
+    panels[0].set_ylabel("forward and backward, µs a step")
+    _save(figure, path)
+
+
 def _save(figure, path):
     temporary = path.with_suffix(".tmp.png")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,9 @@ GROWING = {
     "channels": (8, 16, 32, 64, 128),
 }
 
+#: steps of the sequences that a recurrent layer reads
+LENGTHS = (10, 30, 100, 300, 1000, 2000)
+
 
 def settings(threads, core_type=None):
     """Return the environment in which every program runs: the same for all."""
@@ -105,6 +108,27 @@ def growth(rounds, environment):
                 }
             )
         found["networks"][axis] = rows
+    return found
+
+
+def lengths(rounds, environment):
+    """Measure recurrent layers' forward and backward pass while the sequence grows.
+
+    Returns
+    -------
+    dict
+        As `steps`; for each layer a row for each length: its value, and the seconds of every round
+        in nnlearn and in PyTorch.
+    """
+    found = about(environment, rounds)
+    for layer in ("rnn", "lstm"):
+        rows = [{"value": length, "nnlearn": [], "torch": []} for length in LENGTHS]
+        for row in rows:
+            for _ in range(rounds):
+                for library in ("nnlearn", "torch"):
+                    program = ["benchmarks.reading", layer, library, str(row["value"])]
+                    row[library].append(run(program, environment)["seconds"])
+        found["networks"][layer] = rows
     return found
 
 

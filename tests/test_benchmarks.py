@@ -82,7 +82,19 @@ def test_programs_run_in_turn(measured, tmp_path):
     assert json.loads((tmp_path / "new" / "steps.json").read_text()) == found
     drawing.steps(found, tmp_path / "steps.png")
     drawing.growth(measuring.growth(1, environment), tmp_path / "growth.png")
-    assert {p.name for p in tmp_path.iterdir()} == {"new", "steps.png", "growth.png"}
+    drawing.lengths(measuring.lengths(2, environment), tmp_path / "lengths.png")
+    pictures = {"steps.png", "growth.png", "lengths.png"}
+    assert {p.name for p in tmp_path.iterdir()} == {"new", *pictures}
+
+
+@pytest.mark.parametrize("layer", ["rnn", "lstm"])
+@pytest.mark.parametrize("library", ["nnlearn", "torch"])
+def test_a_recurrent_layer_is_timed_by_its_length(layer, library, monkeypatch, capsys):
+    monkeypatch.setattr(timing, "median_time", lambda step, **_: step() or 1.5)
+    monkeypatch.setattr("sys.argv", ["reading", layer, library, "3"])
+    names = runpy.run_module("benchmarks.reading")
+    assert json.loads(capsys.readouterr().out) == {"seconds": 1.5}
+    assert names["x"].shape == (3, 32, 64)
 
 
 def test_a_library_that_is_not_there_is_left_out_aloud(monkeypatch, capsys):

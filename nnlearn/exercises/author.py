@@ -140,7 +140,7 @@ def refresh(path: Path):
     solved = nbformat.reads(text_of(pristine.with_answers(solutions(pristine))), as_version=4)
     try:
         NotebookClient(
-            solved, timeout=120, kernel_name="python3", record_timing=False,
+            solved, timeout=120, kernel_name="python3", record_timing=False, coalesce_streams=True,
             resources={"metadata": {"path": str(path.parent)}},
         ).execute()  # fmt: skip
     except CellExecutionError as error:
