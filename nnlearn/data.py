@@ -114,7 +114,7 @@ def load_oil_prices():
 class Chorale(NamedTuple):
     """A melody: its number in the catalogue of Bach's works, and its notes.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Number of the piece, such as "244.15".
