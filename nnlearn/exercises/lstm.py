@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 import nnlearn as nn
+from nnlearn.exercises import lstm_values as values
 from nnlearn.exercises.checking import Check
 
 
@@ -54,114 +55,62 @@ def three_numbers(learned, half_life, error):
     check.done()
 
 
-def _told(hints, right):
-    """Return the hints whose mistake shows in this case."""
-    return {text: wrong for text, wrong in hints.items() if not np.allclose(wrong, right)}
-
-
-def _sizes(T, N, D, H):
-    return f"T = {T} steps, N = {N} sequences, D = {D} inputs, H = {H} units"
-
-
-def _sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def _normal(check, *shapes):
-    return [check.rng.normal(size=shape) for shape in shapes]
-
-
-def _blocks(gates, count):
-    return np.split(np.asarray(gates), count, axis=-1)
-
-
-def _step(
-    x, h, c, W_x, W_h, b, *, order=(0, 1, 2, 3), bend=np.tanh, shown=np.tanh, late=True, gated=True
-):
-    """One LSTM step, one sum after the other; or a usual mistake."""
-    rows = range(len(b))
-    z = np.array(
-        [[W_x[k] @ x_n + W_h[k] @ h_n + b[k] for k in rows] for x_n, h_n in zip(x, h, strict=True)]
-    )
-    blocks = [_blocks(z, 4)[place] for place in order]
-    f, i, o = map(_sigmoid, blocks[:3])
-    new = f * c + (i if gated else 1) * bend(blocks[3])
-    return o * shown(new if late else c), new
-
-
 def step(answer):
     """7.2: one step of the LSTM."""
     check = Check("7.2", "one step", answer)
     for N, D, H in [(2, 3, 4), (1, 1, 1), (3, 2, 2)]:
         shapes = [(N, D), (N, H), (N, H), (4 * H, D), (4 * H, H), (4 * H,)]
-        arguments = x, h, c, W_x, W_h, b = _normal(check, *shapes)
+        arguments = x, h, c, W_x, W_h, b = values.normal(check, *shapes)
         case = f"N = {N} sequences, D = {D} inputs, H = {H} units"
         result = check.unpack(check.call(answer, *arguments, case=case), "h, c")
         for name, part in zip("hc", result, strict=True):
             check.shape(part, (N, H), name=f"The new {name}")
-        right = _step(*arguments)
+        right = values.step(*arguments)
         mistakes = {
-            "The first rows are the forget gate's, and those of the input gate come second": _step(
-                *arguments, order=(1, 0, 2, 3)
+            "The first rows are the forget gate's, and those of the input gate come second": (
+                values.step(*arguments, order=(1, 0, 2, 3))
             ),
-            "The candidate is the last of the four blocks": _step(*arguments, order=(0, 1, 3, 2)),
-            "This is another library's order of blocks. Here the candidate is last": _step(
+            "The candidate is the last of the four blocks": values.step(
+                *arguments, order=(0, 1, 3, 2)
+            ),
+            "This is another library's order of blocks. Here the candidate is last": values.step(
                 *arguments, order=(1, 0, 3, 2)
             ),
-            "The candidate is no gate: it goes through tanh": _step(*arguments, bend=_sigmoid),
-            "The candidate has no bend": _step(*arguments, bend=lambda z: z),
-            "The input gate does not let in its share: all of the candidate comes in": _step(
+            "The candidate is no gate: it goes through tanh": values.step(
+                *arguments, bend=values.sigmoid
+            ),
+            "The candidate has no bend": values.step(*arguments, bend=lambda z: z),
+            "The input gate does not let in its share: all of the candidate comes in": values.step(
                 *arguments, gated=False
             ),
-            "The state before plays no part: where is W_h?": _step(x, 0 * h, c, W_x, W_h, b),
-            "The forget gate keeps a share of the cell state c, and not of h": _step(
+            "The state before plays no part: where is W_h?": values.step(x, 0 * h, c, W_x, W_h, b),
+            "The forget gate keeps a share of the cell state c, and not of h": values.step(
                 x, h, np.zeros_like(c), W_x, W_h, b
             )[1]
-            + _sigmoid(x @ W_x[:H].T + h @ W_h[:H].T + b[:H]) * h,
-            "The bias is missing": _step(x, h, c, W_x, W_h, 0 * b),
-            "What is shown is tanh of the cell state": _step(*arguments, shown=lambda z: z),
-            "What is shown is the new cell state, and not the one before": _step(
+            + values.sigmoid(x @ W_x[:H].T + h @ W_h[:H].T + b[:H]) * h,
+            "The bias is missing": values.step(x, h, c, W_x, W_h, 0 * b),
+            "What is shown is tanh of the cell state": values.step(*arguments, shown=lambda z: z),
+            "What is shown is the new cell state, and not the one before": values.step(
                 *arguments, late=False
             ),
         }
         for k, name in [(1, "c"), (0, "h")]:
             hints = {text: w[k] if isinstance(w, tuple) else w for text, w in mistakes.items()}
-            check.close(result[k], right[k], _told(hints, right[k]), name=f"The new {name}")
+            check.close(
+                result[k], right[k], values.telling(hints, right[k]), name=f"The new {name}"
+            )
         for name, part, ours in zip("hc", result, nn.lstm(x[None], *arguments[1:]), strict=True):
             check.close(part, ours[0], name=f"Against the package, the new {name}")
     check.done()
-
-
-def _cell(z, c_before):
-    """Give h and C of one cell from its z and the cell state before, stacked."""
-    f, i, o, candidate = _blocks(z, 4)
-    c = _sigmoid(f) * c_before + _sigmoid(i) * np.tanh(candidate)
-    return np.stack([_sigmoid(o) * np.tanh(c), c])
-
-
-def _cell_back(
-    dh, dc_later, f, i, o, candidate, c_before, c, *,
-    add="both", opened=True, bent=True, sloped=True, a_gate=False, kept=None, mixed=False,
-):  # fmt: skip
-    """Return dz and what goes to the cell before; or those of a usual mistake."""
-    shown = dh * (o if opened else 1) * (1 - np.tanh(c) ** 2 if bent else 1)
-    dc = {"both": dc_later + shown, "later": dc_later, "shown": shown}[add]
-    d_gates = [dc * (c_before if kept is None else kept), dc * candidate, dh * np.tanh(c), dc * i]
-    if mixed:
-        d_gates[1], d_gates[3] = d_gates[3], d_gates[1]
-    bend = candidate * (1 - candidate) if a_gate else 1 - candidate**2
-    slopes = [f * (1 - f), i * (1 - i), o * (1 - o), bend] if sloped else [1, 1, 1, 1]
-    dz = [d * slope for d, slope in zip(d_gates, slopes, strict=True)]
-    return np.concatenate(dz, axis=1), f * dc
 
 
 def cell_backward(answer):
     """7.3: the way back of one cell."""
     check = Check("7.3", "back through one cell", answer)
     for N, H in [(1, 1), (2, 3), (3, 2)]:
-        z, c_before, dh, dc_later = _normal(check, (N, 4 * H), *[(N, H)] * 3)
-        f, i, o = map(_sigmoid, _blocks(z, 4)[:3])
-        candidate, c = np.tanh(_blocks(z, 4)[3]), _cell(z, c_before)[1]
+        z, c_before, dh, dc_later = values.normal(check, (N, 4 * H), *[(N, H)] * 3)
+        f, i, o = map(values.sigmoid, values.blocks(z, 4)[:3])
+        candidate, c = np.tanh(values.blocks(z, 4)[3]), values.cell(z, c_before)[1]
         given = dh, dc_later, f, i, o, candidate, c_before, c
         case = f"N = {N} sequences, H = {H} units"
         dz, dc_before = check.unpack(check.call(answer, *given, case=case), "dz, dc_before")
@@ -187,47 +136,17 @@ def cell_backward(answer):
             },
             "Each factor of a product gets the gradient times the other one": {"mixed": True},
         }
-        right = _cell_back(*given)
-        wrong = {text: _cell_back(*given, **mistake) for text, mistake in mistakes.items()}
+        right = values.cell_back(*given)
+        wrong = {text: values.cell_back(*given, **mistake) for text, mistake in mistakes.items()}
         for k, (name, part) in enumerate([("dz", dz), ("dc_before", dc_before)]):
-            hints = _told({text: both[k] for text, both in wrong.items()}, right[k])
+            hints = values.telling({text: both[k] for text, both in wrong.items()}, right[k])
             if k == 1:
                 hints["Between this cell and the one before stands the forget gate"] = right[1] / f
             check.gradient(
-                part, _cell, z, c_before, wrt=k, seed=np.stack([dh, dc_later]), hints=hints,
+                part, values.cell, z, c_before, wrt=k, seed=np.stack([dh, dc_later]), hints=hints,
                 name=name,
             )  # fmt: skip
     check.done()
-
-
-def _gates(x, h0, h, W_x, W_h, b):
-    """All gates and candidates after their bends, (T, N, 4H)."""
-    f, i, o, candidate = _blocks(x @ W_x.T + np.concatenate([h0[None], h[:-1]]) @ W_h.T + b, 4)
-    bent = [_sigmoid(f), _sigmoid(i), _sigmoid(o), np.tanh(candidate)]
-    return np.concatenate(bent, axis=-1)
-
-
-def _backward(
-    g, x, h0, c0, h, c, gates, W_x, W_h, *, dc="add", states=True, off=0, cell=0, **cells
-):
-    """Return the six gradients, or those of a usual mistake."""
-    h_before, c_before = np.concatenate([h0[None], h]), np.concatenate([c0[None], c])
-    dW_x, dW_h, db = np.zeros_like(W_x), np.zeros_like(W_h), np.zeros(len(W_x))
-    dx, later_h, later_c = np.zeros_like(x), np.zeros_like(h0), np.zeros_like(c0)
-    last = len(x) - 1
-    for t in range(last, -1, -1):
-        f, i, o, candidate = _blocks(gates[t], 4)
-        dh = g[t] + later_h * states
-        add = "both" if dc in ("add", "own") else "shown" if dc == "shown" or t == last else "later"
-        dz, later_c = _cell_back(
-            dh, later_c * (f if dc == "own" else 1), f, i, o, candidate,
-            c_before[t + cell], c[t], add=add, **cells,
-        )  # fmt: skip
-        if dc == "own" and t > 0:
-            later_c = later_c / f
-        later_h, dx[t] = dz @ W_h, dz @ W_x
-        dW_x, dW_h, db = dW_x + dz.T @ x[t], dW_h + dz.T @ h_before[t + off], db + dz.sum(axis=0)
-    return dx, later_h, later_c, dW_x, dW_h, db
 
 
 def backward(answer):
@@ -236,11 +155,11 @@ def backward(answer):
     names = "dx, dh0, dc0, dW_x, dW_h, db"
     for T, N, D, H in [(1, 1, 1, 1), (4, 2, 3, 2), (5, 1, 2, 3)]:
         shapes = [(T, N, D), (N, H), (N, H), (4 * H, D), (4 * H, H), (4 * H,)]
-        arguments = x, h0, c0, W_x, W_h, b = _normal(check, *shapes)
+        arguments = x, h0, c0, W_x, W_h, b = values.normal(check, *shapes)
         h, c = nn.lstm(*arguments)
         g = check.rng.normal(size=h.shape)
-        given = g, x, h0, c0, h, c, _gates(x, h0, h, W_x, W_h, b), W_x, W_h
-        result = check.call(answer, *given, case=_sizes(T, N, D, H))
+        given = g, x, h0, c0, h, c, values.gates(x, h0, h, W_x, W_h, b), W_x, W_h
+        result = check.call(answer, *given, case=values.sizes(T, N, D, H))
         parts = check.unpack(result, names)
         mistakes: dict[str, dict] = {
             "The next cell reads C_t too: what it gives back has to be added to dC_t": {
@@ -263,8 +182,8 @@ def backward(answer):
             },
             "On the way from h_t to C_t the slope of tanh is missing": {"bent": False},
         }
-        wrong = {text: _backward(*given, **mistake) for text, mistake in mistakes.items()}
-        right = _backward(*given)
+        wrong = {text: values.backward(*given, **mistake) for text, mistake in mistakes.items()}
+        right = values.backward(*given)
         one_bias = "Each of the four layers has a bias of its own, and each gets a sum of its own"
         for k, (name, part) in enumerate(zip(names.split(", "), parts, strict=True)):
             check.that(name != "db" or getattr(part, "shape", None) != (H,), f"{one_bias}.")
@@ -273,21 +192,17 @@ def backward(answer):
             if name == "db":
                 hints[one_bias] = np.tile(right[k].reshape(4, H).sum(axis=0), 4)
             check.gradient(
-                part, _hidden_states, *arguments, wrt=k, seed=g, hints=_told(hints, right[k]),
-                name=name,
+                part, values.hidden_states, *arguments, wrt=k, seed=g, name=name,
+                hints=values.telling(hints, right[k]),
             )  # fmt: skip
     check.done()
-
-
-def _hidden_states(*arguments):
-    return nn.lstm(*arguments)[0]
 
 
 def road(answer):
     """7.5: what the forget gates leave of the cell state of each time."""
     check = Check("7.5", "the road", answer)
     for T, N, H in [(4, 2, 3), (1, 1, 1), (6, 1, 2)]:
-        x, W_x, b = _normal(check, (T, N, 2), (4 * H, 2), (4 * H,))
+        x, W_x, b = values.normal(check, (T, N, 2), (4 * H, 2), (4 * H,))
         f = nn.sigmoid(x @ W_x[:H].T + b[:H])
         case = f"T = {T} steps, N = {N} sequences, H = {H} units"
         shares = check.call(answer, f, case=case)
@@ -307,7 +222,7 @@ def road(answer):
                 np.concatenate([f, one])
             ),
         }
-        check.close(shares, right, _told(hints, right), name="shares")
+        check.close(shares, right, values.telling(hints, right), name="shares")
         zero, none = np.zeros((N, H)), np.zeros((4 * H, H))
         for k in range(T):
             _, way_back = nn.vjp(nn.lstm, x[k:], zero, zero, W_x, none, b, wrt=2)
@@ -352,7 +267,7 @@ def bias_for(answer):
             ),
             "This is the gate. Asked is the number that the sigmoid turns into it": gate,
         }
-        check.close(bias, right, _told(hints, right), name="The bias")
+        check.close(bias, right, values.telling(hints, right), name="The bias")
         back = np.log(2) / np.log1p(np.exp(-np.asarray(bias, dtype=float)))
         check.close(back, k, name="The half-life of your bias")
     bias = check.call(answer, 1e12)
@@ -372,95 +287,57 @@ def bias_for(answer):
     check.done()
 
 
-def _gru(x, h0, W_x, W_h, b, *, order=(0, 1, 2), early=False, turned=False, bend=np.tanh, reset=""):
-    """All states of a GRU, one sequence and step after the other; or a usual mistake."""
-    H, h, found = h0.shape[1], h0, []
-    for x_t in x:
-        new = []
-        for x_n, h_n in zip(x_t, h, strict=True):
-            of_x, of_h = _blocks(W_x @ x_n + b, 3), _blocks(W_h @ h_n, 3)
-            r, u = (_sigmoid(of_x[k] + of_h[k]) for k in order[:2])
-            c = order[2]
-            rows = W_h[c * H : (c + 1) * H]
-            recalled = rows @ (r * h_n) if early else r * of_h[c]
-            z = {
-                "": of_x[c] + recalled,
-                "none": of_x[c] + of_h[c],
-                "bias": of_x[c] + recalled + (r - 1) * _blocks(b, 3)[c],
-                "all": r * (of_x[c] + of_h[c]),
-            }[reset]
-            keep = 1 - u if turned else u
-            new.append(keep * h_n + (1 - keep) * bend(z))
-        h = np.array(new)
-        found.append(h)
-    return np.array(found)
-
-
 def gru(answer):
     """7.7: the GRU over a sequence."""
     check = Check("7.7", "the GRU", answer)
     for T, N, D, H in [(4, 2, 3, 5), (1, 1, 1, 1), (6, 3, 2, 2)]:
         shapes = [(T, N, D), (N, H), (3 * H, D), (3 * H, H), (3 * H,)]
-        arguments = x, h0, W_x, W_h, b = _normal(check, *shapes)
-        h = check.call(answer, *arguments, case=_sizes(T, N, D, H))
+        arguments = x, h0, W_x, W_h, b = values.normal(check, *shapes)
+        h = check.call(answer, *arguments, case=values.sizes(T, N, D, H))
         check.shape(h, (T, N, H), name="h")
-        right = _gru(*arguments)
-        each = [_gru(x_t[None], *arguments[1:])[0] for x_t in x]
+        right = values.gru(*arguments)
+        each = [values.gru(x_t[None], *arguments[1:])[0] for x_t in x]
         hints = {
             "The reset gate stands before the product, as in the paper. Here it stands behind it": (
-                _gru(*arguments, early=True)
+                values.gru(*arguments, early=True)
             ),
             "u is the share of the old state, and 1 − u that of the candidate": (
-                _gru(*arguments, turned=True)
+                values.gru(*arguments, turned=True)
             ),
             "The reset gate's rows come first, then those of the update gate": (
-                _gru(*arguments, order=(1, 0, 2))
+                values.gru(*arguments, order=(1, 0, 2))
             ),
-            "The reset gate plays no part": _gru(*arguments, reset="none"),
-            "The reset gate multiplies W_h h, and not the bias": _gru(*arguments, reset="bias"),
+            "The reset gate plays no part": values.gru(*arguments, reset="none"),
+            "The reset gate multiplies W_h h, and not the bias": values.gru(
+                *arguments, reset="bias"
+            ),
             "The reset gate multiplies what comes from the state, and not what comes from x": (
-                _gru(*arguments, reset="all")
+                values.gru(*arguments, reset="all")
             ),
-            "The candidate is no gate: it goes through tanh": _gru(*arguments, bend=_sigmoid),
-            "It starts from zero, and not from h0": _gru(x, 0 * h0, W_x, W_h, b),
+            "The candidate is no gate: it goes through tanh": values.gru(
+                *arguments, bend=values.sigmoid
+            ),
+            "It starts from zero, and not from h0": values.gru(x, 0 * h0, W_x, W_h, b),
             "Every step starts from h0. It should start from the state before": np.array(each),
-            "The bias is missing": _gru(x, h0, W_x, W_h, 0 * b),
+            "The bias is missing": values.gru(x, h0, W_x, W_h, 0 * b),
         }
-        check.close(h, right, _told(hints, right), name="h")
+        check.close(h, right, values.telling(hints, right), name="h")
         check.close(h, nn.gru(*arguments), name="Against the package, h")
-    x, h0, W_x, W_h, b = (3 * a for a in _normal(check, (30, 2, 2), (2, 3), (9, 2), (9, 3), (9,)))
+    x, h0, W_x, W_h, b = (
+        3 * a for a in values.normal(check, (30, 2, 2), (2, 3), (9, 2), (9, 3), (9,))
+    )
     h = check.call(answer, x, np.tanh(h0), W_x, W_h, b, case="30 steps, large weights")
     check.that(np.abs(h) < 1 + 1e-12, "A state leaves the interval from −1 to 1.")
     check.done()
-
-
-def _gru_step(a, h_before, W_h):
-    """One step from what the input gives to the sums, a = W_x x + b, in rows."""
-    of_x, of_h = _blocks(a, 3), _blocks(h_before @ W_h.T, 3)
-    r, u = (_sigmoid(of_x[k] + of_h[k]) for k in range(2))
-    return u * h_before + (1 - u) * np.tanh(of_x[2] + r * of_h[2])
-
-
-def _gru_back(
-    dh, h_before, r, u, candidate, s_c, W_h, *,
-    share=None, difference=None, met=None, sloped=True, bent=True, reset=True, ways=(1, 1),
-):  # fmt: skip
-    """Return dz and the gradient of the state before; or those of a usual mistake."""
-    dz_c = dh * (1 - u if share is None else share) * (1 - candidate**2 if bent else 1)
-    difference = h_before - candidate if difference is None else difference
-    dz_u = dh * difference * (u * (1 - u) if sloped else 1)
-    dz_r = dz_c * (s_c if met is None else met) * (r * (1 - r) if sloped else 1)
-    ds = np.concatenate([dz_r, dz_u, dz_c * r if reset else dz_c], axis=1)
-    return np.concatenate([dz_r, dz_u, dz_c], axis=1), ways[0] * u * dh + ways[1] * ds @ W_h
 
 
 def gru_backward(answer):
     """7.8: the way back of one step of a GRU."""
     check = Check("7.8", "back through a GRU", answer)
     for N, H in [(1, 1), (2, 3), (3, 2)]:
-        a, h_before, W_h, dh = _normal(check, (N, 3 * H), (N, H), (3 * H, H), (N, H))
-        of_x, of_h = _blocks(a, 3), _blocks(h_before @ W_h.T, 3)
-        r, u = (_sigmoid(of_x[k] + of_h[k]) for k in range(2))
+        a, h_before, W_h, dh = values.normal(check, (N, 3 * H), (N, H), (3 * H, H), (N, H))
+        of_x, of_h = values.blocks(a, 3), values.blocks(h_before @ W_h.T, 3)
+        r, u = (values.sigmoid(of_x[k] + of_h[k]) for k in range(2))
         candidate = np.tanh(of_x[2] + r * of_h[2])
         given = dh, h_before, r, u, candidate, of_h[2], W_h
         case = f"N = {N} sequences, H = {H} units"
@@ -482,12 +359,12 @@ def gru_backward(answer):
                 "ways": (1, 0)
             },
         }
-        right = _gru_back(*given)
-        wrong = {text: _gru_back(*given, **mistake) for text, mistake in mistakes.items()}
+        right = values.gru_back(*given)
+        wrong = {text: values.gru_back(*given, **mistake) for text, mistake in mistakes.items()}
         for k, (name, part) in enumerate([("dz", dz), ("dh_before", dh_before)]):
-            hints = _told({text: both[k] for text, both in wrong.items()}, right[k])
+            hints = values.telling({text: both[k] for text, both in wrong.items()}, right[k])
             check.gradient(
-                part, _gru_step, a, h_before, W_h, wrt=k, seed=dh, hints=hints, name=name
+                part, values.gru_step, a, h_before, W_h, wrt=k, seed=dh, hints=hints, name=name
             )
     check.done()
 
@@ -496,17 +373,17 @@ def tie(answer):
     """7.9: an LSTM whose input gate is 1 − forget gate, and whose output gate is open."""
     check = Check("7.9", "tie the gates", answer)
     for D, H, dtype in [(3, 2, "float64"), (1, 1, "float64"), (2, 5, "float32")]:
-        given = [a.astype(dtype) for a in _normal(check, (4 * H, D), (4 * H, H), (4 * H,))]
+        given = [a.astype(dtype) for a in values.normal(check, (4 * H, D), (4 * H, H), (4 * H,))]
         case = f"D = {D} inputs, H = {H} units, {dtype}"
         result = check.unpack(check.call(answer, *given, case=case), "W_x, W_h, b")
         for name, old, new in zip(("W_x", "W_h", "b"), given, result, strict=True):
             check.shape(new, old.shape, dtype=dtype, name=name)
             _check_tied(check, name, np.split(old, 4), np.split(np.asarray(new), 4))
-        x, h0, c0 = (a.astype(dtype) for a in _normal(check, (6, 2, D), (2, H), (2, H)))
+        x, h0, c0 = (a.astype(dtype) for a in values.normal(check, (6, 2, D), (2, H), (2, H)))
         h, c = nn.lstm(x, h0, c0, *result)
         check.close(h, np.tanh(c), name="h, which with an open output gate is tanh C,")
-        gates = _gates(x, h0, h, *result)
-        f, _, _, candidate = _blocks(gates, 4)
+        gates = values.gates(x, h0, h, *result)
+        f, _, _, candidate = values.blocks(gates, 4)
         mean = f * np.concatenate([c0[None], c[:-1]]) + (1 - f) * candidate
         check.close(c, mean, name="The cell state of nn.lstm with your weights")
     check.done()
@@ -582,7 +459,7 @@ def draw(answer):
             "This is the index before": right - 1,
             "This is the index after": right + 1,
         }
-        check.close(index, right, _told(hints, right), name="The index")
+        check.close(index, right, values.telling(hints, right), name="The index")
     z, M = np.array([0.0, 1.0, -1.0, 0.5]), 10_000
     case = f"{M} numbers at equal distances, temperature 0.7"
     index = check.call(answer, np.tile(z, (M, 1)), 0.7, (np.arange(M) + 0.5) / M, case=case)
