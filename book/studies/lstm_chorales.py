@@ -17,12 +17,15 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np  # after the number of threads is set
-import soundfile
-from lstm_memory import rounded, write_npz
 
 import nnlearn as nn
 from nnlearn import music
 from nnlearn.exercises.notebook import write_atomically
+
+try:
+    from studies import lstm_memory
+except ImportError:  # run as a script
+    import lstm_memory
 
 RESULTS = Path(__file__).with_suffix(".json")
 WEIGHTS = Path(__file__).with_suffix(".npz")
@@ -41,6 +44,15 @@ def reader(kind):
         *(nn.Embedding(music.TOKENS, 32), nn.Dropout(0.3)),
         *(layer(32, hidden), nn.Dropout(0.3), nn.Dense(hidden, music.TOKENS)),
     )
+
+
+def stored_reader():
+    """Return the LSTM that was kept, and its parameters."""
+    model = reader("LSTM")
+    params = model.init(seed=0)
+    with np.load(WEIGHTS) as arrays:
+        params.vector[:] = arrays["vector"]
+    return model, params
 
 
 def side_by_side(melodies):
@@ -88,7 +100,7 @@ def networks(train_set, test_set):
             train(model, params, train_set, generator)
             params.vector[:] = params.vector.astype("float16")  # half of the file, as good
             if (kind, seed) == ("LSTM", 0):
-                write_npz(WEIGHTS, {"vector": params.vector.astype("float16")})
+                lstm_memory.write_npz(WEIGHTS, {"vector": params.vector.astype("float16")})
             runs.append(log_probabilities(model, params, test_set))
             print(kind, seed, np.sum(runs[-1]), flush=True)
         found[kind] = {"parameters": int(params.vector.size), "log_p": runs}
@@ -124,10 +136,9 @@ def counting(train_set, choice, test_set):
 
 def record(test_set):
     """Write what the kept LSTM makes of two beginnings as sound; return its notes."""
-    model, found = reader("LSTM"), {}
-    params = model.init(0)
-    with np.load(WEIGHTS) as arrays:
-        params.vector[:] = arrays["vector"]
+    import soundfile
+
+    (model, params), found = stored_reader(), {}
     SOUNDS.mkdir(exist_ok=True)
     for name, which in TUNES.items():
         given = test_set[which][: 1 + 2 * GIVEN]
@@ -154,7 +165,7 @@ if __name__ == "__main__":
         "tunes": lambda: record(test_set),
     }
     for part in sys.argv[1:] or PARTS:
-        found = rounded(PARTS[part]())
+        found = lstm_memory.rounded(PARTS[part]())
         stored = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
         stored[part] = found
         write_atomically(RESULTS, json.dumps(stored) + "\n")
