@@ -202,5 +202,5 @@ def test_refused(settings, error, message):
 
 
 def test_two_optimizers_are_needed():
-    with pytest.raises(TypeError, match="fit_gan: optimizers is .*expected a pair"):
+    with pytest.raises(TypeError, match=r"fit_gan: optimizers is .*expected a pair"):
         nn.fit_gan(*players(), data(), nn.Adam(), 1, latent=LATENT)
