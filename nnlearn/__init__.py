@@ -44,7 +44,6 @@ from nnlearn.regularization import clip_gradient_norm, dropout
 from nnlearn.rnn import rnn
 from nnlearn.runs import History
 from nnlearn.sources import source
-from nnlearn.spectral import SpectralNorm, power_iteration, spectral_norm
 from nnlearn.training import accuracy, fit, predict
 from nnlearn.upsampling import conv_transpose2d, transposed_size, upsample2d
 from nnlearn.windows import im2col, output_size
@@ -75,7 +74,6 @@ __all__ = [
     "ReLU",
     "Sequential",
     "Sigmoid",
-    "SpectralNorm",
     "Tanh",
     "TimeFirst",
     "Unflatten",
@@ -112,7 +110,6 @@ __all__ = [
     "max_pool2d",
     "mean_squared_error",
     "output_size",
-    "power_iteration",
     "predict",
     "relu",
     "rnn",
@@ -123,7 +120,6 @@ __all__ = [
     "softmax_cross_entropy",
     "softplus",
     "source",
-    "spectral_norm",
     "standardize",
     "tanh",
     "to_numpy",

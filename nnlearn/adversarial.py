@@ -143,6 +143,11 @@ def fit_gan(
     ------
     ValueError
         If an argument does not fit.
+
+    Notes
+    -----
+    The game of eq-gan-value; why neither waits for the other, and what it costs, see
+    eq-bilinear-alternating.
     """
     _check(x, optimizers, steps, latent, batch_size, every)
     shuffling, chance = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
