@@ -5,6 +5,7 @@ function of its own is taken out of the chapter and tested here.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 from witnesses import agree, batch_shapes, close, dtypes, layouts, place, seeds, torch_gradients
 
 import nnlearn as nn
+from nnlearn.sources import source_text
 
 KINDS = ("non-saturating", "minimax")
 shapes = batch_shapes.filter(lambda shape: 0 not in shape)
@@ -122,7 +124,7 @@ def test_refused():
 CHAPTER = Path(__file__).resolve().parents[1] / "book" / "08-gan.ipynb"
 sys.path.insert(0, str(CHAPTER.parent))
 
-from studies import gan_digits  # noqa: E402
+from studies import gan_digits, gan_ring  # noqa: E402
 
 
 def chapter(*ids, **names):
@@ -569,3 +571,93 @@ def test_frechet():
     assert gan_digits.frechet(a, a + 2) == pytest.approx(6 * 4, rel=1e-8)
     x, y = rng.normal(3, 2, (10**5, 1)), rng.normal(0, 0.5, (10**5, 1))
     assert gan_digits.frechet(x, y) == pytest.approx(9 + 2.25, rel=0.02)
+
+
+# --- the studies that are too long for the chapter ----------------------------------------------
+
+
+def shown_studies():
+    """Each function of a study that the chapter shows: its name, and the text that is stored."""
+    found = []
+    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
+        match = re.search(r"sources\.source\((\w+)\.(\w+)\)", "".join(cell["source"]))
+        if match:
+            output = cell["outputs"][-1]["data"]["text/markdown"]
+            found.append(pytest.param(*match.groups(), "".join(output), id=match[2]))
+    return found
+
+
+@pytest.mark.parametrize(("study", "name", "shown"), shown_studies())
+def test_the_study_ran_what_the_chapter_shows(study, name, shown):
+    function = getattr({"gan_ring": gan_ring, "gan_digits": gan_digits}[study], name)
+    assert shown == f"```python\n{source_text(function)}\n```"
+
+
+def stored_study(name):
+    path = CHAPTER.parent / "studies" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_ring_is_covered_with_the_cure_and_not_without():
+    study = stored_study("gan_ring")
+    assert all(len(runs) == len(study["seeds"]) == 3 for runs in study["ways"].values())
+    assert list(study["ways"]) == list(gan_ring.WAYS)
+    cured = study["ways"]["equal pace, fading noise"]
+    assert all(run["modes"] == 8 and run["good"] >= 0.9 for run in cured)
+    assert all(run["modes"] < 8 for run in study["ways"]["a slow judge"])
+    assert any(run["modes"] < 8 for run in study["ways"]["equal pace"])
+
+
+def test_the_digits_reach_the_bounds():
+    study = stored_study("gan_digits")
+    assert len(study["runs"]) == len(study["seeds"]) == 3
+    for run in study["runs"]:
+        assert run["smallest"] >= 0.04
+        assert run["frechet"] <= study["gaussian"]["frechet"] / 10
+        assert run["nearest"] >= study["real"]["nearest"]
+        assert run["step"][-1] == sum(study["steps"][:-1])
+        assert len(run["step"]) == len(run["value"])
+        assert len(run["judged_at"]) == len(run["judged"])
+
+
+def test_scores_of_the_ring():
+    rng = np.random.default_rng(0)
+    data = gan_ring.scores(gan_ring.ring(20_000, rng))
+    assert data["modes"] == 8
+    assert data["good"] == pytest.approx(1 - np.exp(-4.5), abs=0.005)  # of a Gaussian in the plane
+    one = np.tile(gan_ring.CENTRES[3], (50, 1))
+    assert gan_ring.scores(one) == {"modes": 1, "good": 1.0, "smallest": 0.0}
+    assert gan_ring.scores(0 * one)["modes"] == 0
+
+
+def test_the_nearest_picture():
+    rng = np.random.default_rng(0)
+    images, others = rng.random((5, 4, 3)), rng.random((7, 4, 3))
+    others[2] = images[4]
+    distance, which = gan_digits.nearest(images, others)
+    every = np.array([[np.linalg.norm(a - b) for b in others] for a in images])
+    close(distance, every.min(axis=1), 1e-7, "distance")
+    np.testing.assert_array_equal(which, every.argmin(axis=1))
+    assert which[4] == 2
+
+
+def test_what_is_stored_comes_back(tmp_path):
+    G, _ = gan_digits.players()
+    params = G.init(3)
+    params.state.vector[...] = 0.5 * np.arange(params.state.vector.size)
+    gan_digits.store(tmp_path / "some.npz", G=params)
+    found = gan_digits.stored(tmp_path / "some.npz", "G", G)
+    np.testing.assert_allclose(found.vector, params.vector, rtol=1e-3, atol=1e-6)
+    np.testing.assert_array_equal(found.state.vector, params.state.vector)
+    assert [path.name for path in tmp_path.iterdir()] == ["some.npz"]
+    assert gan_digits.PLAYERS.stat().st_size + gan_digits.JUDGE.stat().st_size < 10**6
+
+
+def test_the_judge_sees_features():
+    judge = gan_digits.stored_judge()
+    (_, _), (x, y) = nn.data.load_mnist()
+    features, logits = gan_digits.look(judge, x)
+    assert features.shape == (2000, 800)
+    assert nn.accuracy(logits, y) > 0.975
+    expected = gan_digits.cnn_digits.cnn()(judge, x[:5, ..., None])
+    close(logits[:5], expected, 1e-5, "logits")

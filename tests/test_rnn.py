@@ -147,7 +147,7 @@ def totals(x, h0, W_xh, W_hh, b_h, g):
 @pytest.mark.equation("eq-rnn-dh")
 def test_rnn_dh(case):
     """What arrives at a state by all ways, against a nudge of that state."""
-    x, h0, W_xh, W_hh, b_h, g = case
+    x, _, W_xh, W_hh, b_h, g = case
     h, dh, _ = totals(*case)
     for t in range(len(x)):
         loss = []

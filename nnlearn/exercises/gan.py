@@ -72,16 +72,14 @@ def slope_sampler(answer):
 def discriminator_loss(answer):
     """8.3: the judge's loss and its gradients, from logits of any size."""
     check = Check("8.3", "a loss that does not overflow", answer)
-    batches = [(3, 3), (1, 4), (5, 2)]
-    batches = [(check.rng.normal(size=n), check.rng.normal(size=m)) for n, m in batches]
+    sizes = ((3, 3), (1, 4), (5, 2))
+    batches = [(check.rng.normal(size=n), check.rng.normal(size=m)) for n, m in sizes]
     batches.append((np.array([1e4, -1e4, 0.0]), np.array([800.0, -1e4])))
     for real, fake in batches:
         found = check.unpack(check.call(answer, real, fake), "loss, dreal, dfake")
         check.no_warnings()
         expected, backward = nn.vjp(nn.discriminator_loss, real, fake)
-        sums = nn.discriminator_loss(real, fake) * 0 + (
-            np.logaddexp(0, -real).sum() + np.logaddexp(0, fake).sum()
-        )
+        sums = np.logaddexp(0, -real).sum() + np.logaddexp(0, fake).sum()
         check.close(
             found[0],
             expected,
