@@ -141,7 +141,7 @@ class Flatten(Activation):
 
 @differentiable("x (N, D)")
 def unflatten(x, shape):
-    """Reshape each example from a vector to an array: (N, D) becomes (N, *shape).
+    """Reshape each example from a vector to an array: (N, D) becomes (N, ...).
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def unflatten(x, shape):
 
     Returns
     -------
-    array, shape (N, *shape)
+    array, shape (N, ...)
 
     Raises
     ------
@@ -176,7 +176,7 @@ class Unflatten(Activation):
 
     Parameters
     ----------
-    *shape : int
+    shape : int, several
         Of an example: rows, columns, channels.
     """
 

@@ -650,14 +650,14 @@ def test_what_is_stored_comes_back(tmp_path):
     np.testing.assert_allclose(found.vector, params.vector, rtol=1e-3, atol=1e-6)
     np.testing.assert_array_equal(found.state.vector, params.state.vector)
     assert [path.name for path in tmp_path.iterdir()] == ["some.npz"]
-    assert gan_digits.PLAYERS.stat().st_size + gan_digits.JUDGE.stat().st_size < 10**6
+    assert gan_digits.PLAYERS.stat().st_size + gan_digits.READER.stat().st_size < 10**6
 
 
-def test_the_judge_sees_features():
-    judge = gan_digits.stored_judge()
+def test_the_reader_sees_features():
+    reader = gan_digits.stored_reader()
     (_, _), (x, y) = nn.data.load_mnist()
-    features, logits = gan_digits.look(judge, x)
+    features, logits = gan_digits.look(reader, x)
     assert features.shape == (2000, 800)
     assert nn.accuracy(logits, y) > 0.975
-    expected = gan_digits.cnn_digits.cnn()(judge, x[:5, ..., None])
+    expected = gan_digits.cnn_digits.cnn()(reader, x[:5, ..., None])
     close(logits[:5], expected, 1e-5, "logits")

@@ -1,8 +1,8 @@
-"""The digits of chapter 8: a GAN, trained with three seeds, and the judge that looks at its work.
+"""The digits of chapter 8: a GAN, trained with three seeds, and the reader that looks at its work.
 
     python book/studies/gan_digits.py
 
-trains the CNN of chapter 5 and the GAN, and writes three files beside this one: the judge's
+trains the CNN of chapter 5 and the GAN, and writes three files beside this one: the reader's
 parameters, both players' shortly before the end of the training of seed 0, and all scores. The
 chapter goes on from there: it plays the last stretch again.
 """
@@ -26,7 +26,7 @@ except ImportError:  # run as a script
 
 RESULTS = Path(__file__).with_suffix(".json")
 PLAYERS = Path(__file__).with_name("gan_digits.npz")
-JUDGE = Path(__file__).with_name("gan_judge.npz")
+READER = Path(__file__).with_name("gan_reader.npz")
 SEEDS = (0, 1, 2)
 LATENT, BATCH = 64, 64
 STEPS, RATES = (4500, 1500), (2e-3, 5e-4)  # first and later
@@ -73,16 +73,16 @@ def samples(params_G, count=COUNT, seed=1):
     return nn.predict(players()[0], params_G, z)[..., 0]
 
 
-# --- the judge -----------------------------------------------------------------------------------
+# --- the reader -----------------------------------------------------------------------------------
 
 
-def look(params_judge, images):
+def look(params_reader, images):
     """Return what the CNN of chapter 5 sees in pictures: 800 features, and 10 logits."""
-    judge = cnn_digits.cnn()
-    *before, last = judge.layers
-    features = nn.Sequential(*(judge.layers[name] for name in before))
-    seen = nn.predict(features, params_judge, images[..., None])
-    return seen, judge.layers[last](params_judge.part(last), seen)
+    reader = cnn_digits.cnn()
+    *before, last = reader.layers
+    features = nn.Sequential(*(reader.layers[name] for name in before))
+    seen = nn.predict(features, params_reader, images[..., None])
+    return seen, reader.layers[last](params_reader.part(last), seen)
 
 
 def frechet(a, b):
@@ -103,9 +103,9 @@ def nearest(images, others):
     return np.sqrt(np.maximum(squares.min(axis=1), 0)), squares.argmin(axis=1)
 
 
-def scores(images, params_judge, training, test_features):
+def scores(images, params_reader, training, test_features):
     """Return what the chapter says of samples, in numbers."""
-    features, logits = look(params_judge, images)
+    features, logits = look(params_reader, images)
     shares = np.bincount(logits.argmax(axis=1), minlength=10) / len(images)
     confidence = nn.softmax(logits).max(axis=1)
     return {
@@ -153,9 +153,9 @@ def stored_players(path=PLAYERS):
     return tuple(stored(path, name, model) for name, model in zip("GD", players(), strict=True))
 
 
-def stored_judge():
+def stored_reader():
     """Return the parameters of the CNN of chapter 5, seed 0."""
-    return stored(JUDGE, "judge", cnn_digits.cnn())
+    return stored(READER, "reader", cnn_digits.cnn())
 
 
 # --- the study -----------------------------------------------------------------------------------
@@ -180,15 +180,15 @@ def train(seed, images, judged):
 
 
 def study():
-    """Train the judge, then the players with all seeds, and write the files."""
+    """Train the reader, then the players with all seeds, and write the files."""
     (x_train, y_train), (x_test, y_test) = nn.data.load_mnist()
-    judge = cnn_digits.train(cnn_digits.cnn(), x_train[..., None], y_train, (7, 3), seed=0)
-    store(JUDGE, judge=judge)
-    judge = stored_judge()  # as the chapter has it
-    test, logits = look(judge, x_test)
-    print("judge", nn.accuracy(logits, y_test), flush=True)
+    reader = cnn_digits.train(cnn_digits.cnn(), x_train[..., None], y_train, (7, 3), seed=0)
+    store(READER, reader=reader)
+    reader = stored_reader()  # as the chapter has it
+    test, logits = look(reader, x_test)
+    print("reader", nn.accuracy(logits, y_test), flush=True)
 
-    training, _ = look(judge, x_train)
+    training, _ = look(reader, x_train)
     result = {
         "seeds": SEEDS,
         "steps": [*STEPS, LAST_STEPS],
@@ -196,20 +196,20 @@ def study():
             "frechet": round(frechet(training[:COUNT], test), 1),
             "nearest": round(float(nearest(x_test, x_train)[0].mean()), 3),
         },
-        "gaussian": scores(gaussian_pixels(x_train), judge, x_train, test),
+        "gaussian": scores(gaussian_pixels(x_train), reader, x_train, test),
         "runs": [],
     }
     for seed in SEEDS:
-        result["runs"].append(run(seed, x_train, judge, test))
+        result["runs"].append(run(seed, x_train, reader, test))
         print(seed, {k: v for k, v in result["runs"][-1].items() if not isinstance(v, list)})
         write_atomically(RESULTS, json.dumps(result, indent=1) + "\n")
 
 
-def run(seed, images, judge, test):
+def run(seed, images, reader, test):
     """Train with one seed, to the end; return the curves and the scores."""
 
     def judged(params_G):
-        return round(frechet(look(judge, samples(params_G))[0], test), 1)
+        return round(frechet(look(reader, samples(params_G))[0], test), 1)
 
     start = time.perf_counter()
     params_G, params_D, curves = train(seed, images, judged)
@@ -220,7 +220,7 @@ def run(seed, images, judge, test):
     seconds = round(time.perf_counter() - start, 1)
     if path != PLAYERS:
         path.unlink()
-    return curves | scores(samples(params_G), judge, images, test) | {"seconds": seconds}
+    return curves | scores(samples(params_G), reader, images, test) | {"seconds": seconds}
 
 
 if __name__ == "__main__":
