@@ -50,7 +50,7 @@ def values(value, best, apart):
 
 
 def slope_sampler(answer):
-    """8.2: even numbers bent into the density 2 (1 - x)."""
+    """8.2: uniform numbers bent into the density 2 (1 - x)."""
     check = Check("8.2", "bent to order", answer)
     for u in (np.array([0.25, 0.75]), np.linspace(0, 0.999, 40), check.rng.random(7)):
         x = check.call(answer, u)
