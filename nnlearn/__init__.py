@@ -8,7 +8,7 @@ and the backward pass that the book derives. It runs on NumPy and on CuPy alike.
 
 from nnlearn import data, initializers, sequences
 from nnlearn.activations import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
-from nnlearn.adversarial import fit_gan
+from nnlearn.adversarial import discriminator_step, fit_gan, generator_step
 from nnlearn.backend import array_namespace, asarray, backend_name, to_numpy, use_backend
 from nnlearn.checking import GradientError, check_gradients
 from nnlearn.convolution import conv2d, convolve2d
@@ -93,6 +93,7 @@ __all__ = [
     "dense",
     "differentiable",
     "discriminator_loss",
+    "discriminator_step",
     "dropout",
     "embedding",
     "fit",
@@ -100,6 +101,7 @@ __all__ = [
     "flatten",
     "gan_value",
     "generator_loss",
+    "generator_step",
     "gru",
     "im2col",
     "initializers",
