@@ -8,6 +8,7 @@ and the backward pass that the book derives. It runs on NumPy and on CuPy alike.
 
 from nnlearn import data, initializers, sequences, tasks
 from nnlearn.activations import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
+from nnlearn.adversarial import discriminator_step, fit_gan, generator_step
 from nnlearn.backend import array_namespace, asarray, backend_name, to_numpy, use_backend
 from nnlearn.checking import GradientError, check_gradients
 from nnlearn.convolution import conv2d, convolve2d
@@ -16,7 +17,7 @@ from nnlearn.derivative import differentiable, vjp
 from nnlearn.embedding import embedding
 from nnlearn.gan import discriminator_loss, gan_value, generator_loss
 from nnlearn.gru import gru
-from nnlearn.image_layers import AvgPool2D, Conv2D, MaxPool2D
+from nnlearn.image_layers import AvgPool2D, Conv2D, ConvTranspose2D, MaxPool2D, Upsample2D
 from nnlearn.layers import (
     BatchNorm,
     Dense,
@@ -27,7 +28,9 @@ from nnlearn.layers import (
     ReLU,
     Sigmoid,
     Tanh,
+    Unflatten,
     flatten,
+    unflatten,
 )
 from nnlearn.losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
 from nnlearn.lstm import lstm
@@ -43,6 +46,7 @@ from nnlearn.rnn import rnn
 from nnlearn.runs import History
 from nnlearn.sources import source
 from nnlearn.training import accuracy, fit, predict
+from nnlearn.upsampling import conv_transpose2d, transposed_size, upsample2d
 from nnlearn.windows import im2col, output_size
 
 __version__ = "0.1.0"
@@ -56,6 +60,7 @@ __all__ = [
     "AvgPool2D",
     "BatchNorm",
     "Conv2D",
+    "ConvTranspose2D",
     "Dense",
     "Dropout",
     "Embedding",
@@ -73,6 +78,8 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "TimeFirst",
+    "Unflatten",
+    "Upsample2D",
     "accuracy",
     "array_namespace",
     "asarray",
@@ -82,17 +89,21 @@ __all__ = [
     "check_gradients",
     "clip_gradient_norm",
     "conv2d",
+    "conv_transpose2d",
     "convolve2d",
     "data",
     "dense",
     "differentiable",
     "discriminator_loss",
+    "discriminator_step",
     "dropout",
     "embedding",
     "fit",
+    "fit_gan",
     "flatten",
     "gan_value",
     "generator_loss",
+    "generator_step",
     "gru",
     "im2col",
     "initializers",
@@ -117,6 +128,9 @@ __all__ = [
     "tanh",
     "tasks",
     "to_numpy",
+    "transposed_size",
+    "unflatten",
+    "upsample2d",
     "use_backend",
     "vjp",
 ]

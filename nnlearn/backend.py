@@ -277,3 +277,23 @@ def uniform(generator, like):
     dtype = np.float64 if str(like.dtype).endswith("float64") else np.float32
     numbers = generator.random(like.shape, dtype=dtype)
     return xp.asarray(numbers, device=array_api_compat.device(like))
+
+
+def normal(generator, shape, like):
+    """Draw standard normal numbers of a shape, with the dtype and on the device of `like`.
+
+    As with `uniform`, on a GPU the generator only draws the seed of one there.
+
+    Parameters
+    ----------
+    generator : numpy.random.Generator
+    shape : tuple of int
+    like : array, floating-point
+    """
+    xp = array_namespace(like)
+    if _is_cupy(like):
+        device_generator = xp.random.default_rng(int(generator.integers(2**63)))
+        return device_generator.standard_normal(shape, dtype=like.dtype)
+    dtype = np.float64 if str(like.dtype).endswith("float64") else np.float32
+    numbers = generator.standard_normal(shape, dtype=dtype)
+    return xp.asarray(numbers, device=array_api_compat.device(like))

@@ -30,7 +30,8 @@ def gan_value(real_logits, fake_logits):
 
     Notes
     -----
-    Source: Goodfellow et al., "Generative adversarial nets", 2014, equation 1.
+    The game of Goodfellow et al. :cite:`goodfellow2014`. Source: eq-gan-value, computed as
+    eq-gan-value-logits; the gradients are eq-discriminator-gradient.
     """
     xp = array_namespace(real_logits, fake_logits)
     real = count("gan_value", "real_logits", real_logits.shape)
@@ -39,8 +40,9 @@ def gan_value(real_logits, fake_logits):
 
     def backward(dvalue):
         return (
-            lambda: sigmoid(-real_logits) * (dvalue / real),  # 1 - D(x)
-            lambda: -sigmoid(fake_logits) * (dvalue / fake),  # -D(G(z))
+            # eq-discriminator-gradient: 1 - D(x), and -D(G(z))
+            lambda: sigmoid(-real_logits) * (dvalue / real),
+            lambda: -sigmoid(fake_logits) * (dvalue / fake),
         )
 
     return value, backward
@@ -67,7 +69,7 @@ def discriminator_loss(real_logits, fake_logits):
 
     Notes
     -----
-    Source: Goodfellow et al., "Generative adversarial nets", 2014.
+    Source: eq-discriminator-loss, eq-discriminator-gradient.
     """
     value, value_backward = gan_value.forward(real_logits, fake_logits)
 
@@ -100,7 +102,7 @@ def generator_loss(fake_logits, kind="non-saturating"):
 
     Notes
     -----
-    Source: Goodfellow et al., "Generative adversarial nets", 2014, section 3.
+    Source: eq-minimax-gradient, eq-non-saturating-gradient.
     """
     if kind not in ("non-saturating", "minimax"):
         raise ValueError(
@@ -112,6 +114,7 @@ def generator_loss(fake_logits, kind="non-saturating"):
     loss = -sign * xp.sum(softplus(sign * fake_logits)) / n
 
     def backward(dloss):
+        # eq-minimax-gradient, eq-non-saturating-gradient
         return sigmoid(sign * fake_logits) * (-dloss / n)
 
     return loss, backward

@@ -5,6 +5,7 @@ x)`` is inference, ``nn.vjp(layer, params, x, wrt=0)`` a training pass.
 """
 
 import functools
+import math
 
 from nnlearn import activations, initializers
 from nnlearn.backend import array_namespace
@@ -136,6 +137,51 @@ class Flatten(Activation):
 
     def __init__(self):
         super().__init__(flatten)
+
+
+@differentiable("x (N, D)")
+def unflatten(x, shape):
+    """Reshape each example from a vector to an array: (N, D) becomes (N, ...).
+
+    Parameters
+    ----------
+    x : array, shape (N, D), floating-point
+    shape : tuple of int
+        Of an example; the product is D.
+
+    Returns
+    -------
+    array, shape (N, ...)
+
+    Raises
+    ------
+    ValueError
+        If the shape does not hold D numbers.
+    """
+    xp = array_namespace(x)
+    if math.prod(shape) != x.shape[1]:
+        raise ValueError(
+            f"unflatten: shape is {shape}, which holds {math.prod(shape)} numbers; expected "
+            f"{x.shape[1]}, as in a row of x"
+        )
+
+    def backward(dy):
+        return xp.reshape(dy, x.shape)
+
+    return xp.reshape(x, (x.shape[0], *shape)), backward
+
+
+class Unflatten(Activation):
+    """Each vector becomes an array, `unflatten`, such as the first small picture of a generator.
+
+    Parameters
+    ----------
+    shape : int, several
+        Of an example: rows, columns, channels.
+    """
+
+    def __init__(self, *shape):
+        super().__init__(unflatten, shape=tuple(shape))
 
 
 class Dropout(Layer):

@@ -82,7 +82,7 @@ def fit(
         if Path(checkpoint).exists():
             run.load(checkpoint)
     history = run.history
-    hidden = not _shown(progress)
+    hidden = not shows_progress(progress)
     with tqdm(
         total=epochs, initial=history.epochs, unit="epoch", leave=False, disable=hidden
     ) as bar:
@@ -184,7 +184,7 @@ def _check(data, validation, epochs, batch_size, metrics, patience):
             raise ValueError(f"fit: {name} is given, expected validation data with it")
 
 
-def _shown(progress):
+def shows_progress(progress):
     """Whether to show a progress bar."""
     if progress is not None:
         return progress

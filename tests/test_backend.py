@@ -171,6 +171,29 @@ def test_uniform(space, dtype):
     np.testing.assert_array_equal(values, nn.to_numpy(again).ravel())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal(space, dtype):
+    like = space.array(np.zeros(3), dtype)
+    numbers = backend.normal(np.random.default_rng(5), (50, 40), like)
+    assert space.holds(numbers)
+    assert str(numbers.dtype).endswith(dtype)
+    assert numbers.shape == (50, 40)
+    values = nn.to_numpy(numbers).ravel()
+    assert scipy.stats.kstest(values, "norm").pvalue > 1e-3
+    again = backend.normal(np.random.default_rng(5), (50, 40), like)
+    np.testing.assert_array_equal(values, nn.to_numpy(again).ravel())
+
+
+def test_normal_on_a_gpu_draws_there(monkeypatch):
+    monkeypatch.setattr(backend, "_is_cupy", lambda a: True)
+    monkeypatch.setattr(backend, "array_namespace", lambda a: SimpleNamespace(random=np.random))
+    generator, like = np.random.default_rng(0), np.zeros(4, dtype="float32")
+    first, second = (backend.normal(generator, (5, 2), like) for _ in range(2))
+    assert first.dtype == "float32"
+    assert (first != second).all()
+    close(first, backend.normal(np.random.default_rng(0), (5, 2), like), 0, "same seed")
+
+
 def test_uniform_on_a_gpu_draws_there(monkeypatch):
     """The host's generator gives only a seed, and moves on with every call."""
     monkeypatch.setattr(backend, "_is_cupy", lambda a: True)

@@ -209,6 +209,10 @@ def flatten(module):
     in_a_composition(module.flatten, normal(2, 3, 4))
 
 
+def unflatten(module):
+    in_a_composition(module.unflatten, normal(2, 6), shape=(3, 2))
+
+
 def im2col(module):
     in_a_composition(module.im2col, normal(2, 4, 5, 2), size=(2, 3), stride=(1, 2), padding=(1, 0))
     in_a_composition(module.im2col, normal(2, 3, 3, 1), size=2)
@@ -228,6 +232,23 @@ def conv2d(module):
     each_alone(module.conv2d, x, K, b, dvalue=normal(2, 3, 3, 3))
     gradients = module.conv2d.forward(x, K, b)[1](normal(2, 3, 3, 3))
     assert all(callable(gradient) for gradient in gradients)  # what is not wanted costs nothing
+
+
+def conv_transpose2d(module):
+    """Stamps that overlap and that leave gaps, a cut frame, with a bias and without."""
+    for keywords in ({"padding": (1, 0)}, {"stride": (2, 1), "padding": 1}, {"stride": 3}):
+        arrays = normal(2, 3, 4, 3), normal(3, 2, 2, 3), normal(2)
+        in_a_composition(module.conv_transpose2d, *arrays, **keywords)
+        in_a_composition(module.conv_transpose2d, *arrays[:2], **keywords)
+    x, K, b = arrays
+    y, backward = module.conv_transpose2d.forward(x, K, b)
+    each_alone(module.conv_transpose2d, x, K, b, dvalue=normal(*y.shape))
+    assert all(callable(gradient) for gradient in backward(y))
+
+
+def upsample2d(module):
+    for size in ((2, 2), (3, 1), (1, 2)):
+        in_a_composition(module.upsample2d, normal(2, 3, 4, 2), size=size)
 
 
 def convolve2d(module):
@@ -396,6 +417,7 @@ JUDGES = {
     "nnlearn.gru": {"gru": recurrent("gru", blocks=3)},
     "nnlearn.layers": {
         "flatten": flatten,
+        "unflatten": unflatten,
         "Dropout.operation": inference(lambda module: module.Dropout(0.5)),
         "BatchNorm._inference": inference(lambda module: module.BatchNorm(3, eps=0.1)),
     },
@@ -423,6 +445,7 @@ JUDGES = {
     },
     "nnlearn.regularization": {"dropout": dropout},
     "nnlearn.rnn": {"rnn": recurrent("rnn", blocks=1)},
+    "nnlearn.upsampling": {"conv_transpose2d": conv_transpose2d, "upsample2d": upsample2d},
     "nnlearn.windows": {"im2col": im2col},
 }
 CASES = [(module, where) for module, judges in JUDGES.items() for where in judges]

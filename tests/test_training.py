@@ -434,16 +434,16 @@ def test_when_the_bar_is_shown(monkeypatch):
     monkeypatch.delenv("NNLEARN_PROGRESS", raising=False)
     monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
-    assert training._shown(None)
-    assert not training._shown(False)
+    assert training.shows_progress(None)
+    assert not training.shows_progress(False)
     monkeypatch.setenv("NNLEARN_PROGRESS", "0")
-    assert not training._shown(None)
-    assert training._shown(True)
+    assert not training.shows_progress(None)
+    assert training.shows_progress(True)
     monkeypatch.delenv("NNLEARN_PROGRESS")
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert not training._shown(None)
+    assert not training.shows_progress(None)
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
-    assert training._shown(None)
+    assert training.shows_progress(None)
 
 
 # --- history, predict, accuracy ----------------------------------------------------------------
