@@ -5,7 +5,6 @@ function of its own is taken out of the chapter and tested here.
 """
 
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 from witnesses import agree, batch_shapes, close, dtypes, layouts, place, seeds, torch_gradients
 
 import nnlearn as nn
-from nnlearn.sources import source_text
 
 KINDS = ("non-saturating", "minimax")
 shapes = batch_shapes.filter(lambda shape: 0 not in shape)
@@ -574,23 +572,6 @@ def test_frechet():
 
 
 # --- the studies that are too long for the chapter ----------------------------------------------
-
-
-def shown_studies():
-    """Each function of a study that the chapter shows: its name, and the text that is stored."""
-    found = []
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        match = re.search(r"sources\.source\((\w+)\.(\w+)\)", "".join(cell["source"]))
-        if match:
-            output = cell["outputs"][-1]["data"]["text/markdown"]
-            found.append(pytest.param(*match.groups(), "".join(output), id=match[2]))
-    return found
-
-
-@pytest.mark.parametrize(("study", "name", "shown"), shown_studies())
-def test_the_study_ran_what_the_chapter_shows(study, name, shown):
-    function = getattr({"gan_ring": gan_ring, "gan_digits": gan_digits}[study], name)
-    assert shown == f"```python\n{source_text(function)}\n```"
 
 
 def stored_study(name):

@@ -149,6 +149,26 @@ def test_the_source_that_is_shown_is_what_runs(expression, shown):
         assert compiled(module, thing.__qualname__).co_code == thing.__code__.co_code
 
 
+def shown_studies():
+    """Every function of a study whose source a chapter shows, with the text that is stored."""
+    found = []
+    for path in CHAPTERS:
+        for cell in code_cells(path):
+            match = re.search(r"sources\.source\((\w+)\.(\w+)\)", "".join(cell["source"]))
+            if match:
+                text = "".join(cell["outputs"][-1]["data"]["text/markdown"])
+                label = f"{path.stem}-{match[1]}.{match[2]}"
+                found.append(pytest.param(*match.groups(), text, id=label))
+    return found
+
+
+@pytest.mark.parametrize(("study", "function", "shown"), shown_studies())
+def test_the_study_runs_what_the_chapter_shows(study, function, shown, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book")
+    thing = getattr(importlib.import_module(f"studies.{study}"), function)
+    assert shown == f"```python\n{source_text(thing)}\n```"
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
 def test_chapters_do_not_retype_the_package(path):
     """No cell defines a function with the body of one of the package's."""

@@ -23,6 +23,7 @@ _SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>\s*", re.DOTALL)
 _SOURCE = re.compile(r'\bsrc="([^"]*)"')
 _STYLE = re.compile(r"<link\b[^>]*rel=\"stylesheet\"[^>]*/?>\s*")
 _IMAGE = re.compile(r"<img\b(?![^>]*\bwidth=)[^>]*\bsrc=\"([^\":]+)\"[^>]*?(?=\s*/?>)")
+_VIEW_BOX = re.compile(r'<svg\b[^>]*\bviewBox="0 0 ([\d.]+) ([\d.]+)"')
 _PARAGRAPH = re.compile(r"<article\b.*?<p>(.*?)</p>", re.DOTALL)
 _DESCRIPTION = '<meta name="description"'
 
@@ -89,9 +90,13 @@ def pictures_sized(page, folder):
     def picture(match):
         path = folder / unquote(match[1])
         if path.suffix == ".svg":
-            return match[0]
-        with Image.open(path) as image:
-            width, height = image.size
+            if path.parent.name != "_images":  # the logo, which the style sheet sizes
+                return match[0]
+            box = _VIEW_BOX.search(path.read_text(encoding="utf-8"))
+            width, height = (round(float(side)) for side in box.groups())
+        else:
+            with Image.open(path) as image:
+                width, height = image.size
         return f'{match[0]} width="{width}" height="{height}"{next(later)}'
 
     return _IMAGE.sub(picture, page)
