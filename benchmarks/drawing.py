@@ -102,13 +102,15 @@ def lengths(found, path):
         for library, role in (("nnlearn", "activation"), ("torch", "neutral")):
             times = [[1e6 * s / row["value"] for s in row[library]] for row in rows]
             middle = [statistics.median(some) for some in times]
-            axes.loglog(values, middle, "o-", color=COLORS[role], markersize=4)
+            axes.semilogx(values, middle, "o-", color=COLORS[role], markersize=4)
             low, high = zip(*((min(some), max(some)) for some in times), strict=True)
             axes.fill_between(values, low, high, color=COLORS[role], alpha=0.2, linewidth=0)
             axes.text(values[-1] * 1.1, middle[-1], NAMES[library], color=COLORS[role], va="center")
-        axes.set_xticks(values, [str(v) for v in values], minor=False, fontsize=9)
+        names = [str(v) if v < 1000 else f"{v // 1000}k" for v in values]
+        axes.set_xticks(values, names, minor=False)
         axes.minorticks_off()
-        axes.set(xlabel="length T (steps)", xlim=(8, 9000), title=name.upper())
+        top = 2 * max(statistics.median(row["torch"]) * 1e6 / row["value"] for row in rows)
+        axes.set(xlabel="length T (steps)", xlim=(8, 9000), ylim=(0, top), title=name.upper())
     panels[0].set_ylabel("forward and backward, µs a step")
     _save(figure, path)
 

@@ -21,7 +21,7 @@ from nnlearn import music
 CHAPTER = Path(__file__).resolve().parents[1] / "book" / "07-lstm.ipynb"
 sys.path.insert(0, str(CHAPTER.parent))
 
-from studies import lstm_memory  # noqa: E402
+from studies import lstm_chorales, lstm_memory  # noqa: E402
 
 
 def chapter(*ids, **names):
@@ -729,6 +729,60 @@ def test_temperature(temperature):
     np.testing.assert_allclose(expected, theirs, rtol=1e-12)
     counts = np.bincount(drawn, minlength=4)
     assert scipy.stats.chisquare(counts, 8000 * expected).pvalue > 1e-4
+
+
+# --- the studies that are too long for the chapter ---------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def study():
+    path = CHAPTER.parent / "studies" / "lstm_memory.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_lstm_adds_over_two_hundred_steps_and_the_rnn_does_not(study):
+    runs = study["adding"]
+    assert len(runs) == 3 * len(lstm_memory.LENGTHS) * len(lstm_memory.SEEDS) == 36
+    at_200 = {kind: [] for kind in ("RNN", "LSTM", "GRU")}
+    for run in runs:
+        assert len(run["curve"]) == lstm_memory.ADDING_STEPS // 50
+        if run["length"] == 200:
+            at_200[run["kind"]].append(run["error"])
+    assert max(at_200["LSTM"]) <= 0.01
+    assert max(at_200["GRU"]) <= 0.01
+    assert all(0.155 < error < 0.18 for error in at_200["RNN"])  # one sixth is 0.167
+
+
+def test_every_cell_of_the_studies_has_three_seeds(study):
+    for part, gaps in (("bits", lstm_memory.BIT_GAPS), ("copying", lstm_memory.GAPS)):
+        kinds = {run["kind"] for run in study[part]}
+        assert len(study[part]) == len(kinds) * len(gaps)
+        assert all(len(run["right"]) == 3 for run in study[part])
+    sizes = {run["kind"]: run["parameters"] for run in study["names"]}
+    assert max(sizes.values()) < 1.02 * min(sizes.values())  # equal parameters
+
+
+def test_the_stored_adders_have_almost_learned():
+    model = lstm_memory.adder("LSTM")
+    params = model.init(0)
+    with np.load(lstm_memory.WEIGHTS) as kept:
+        for seed in lstm_memory.SEEDS:
+            params.vector[:] = kept[f"seed{seed}"]
+            assert lstm_memory.test_error(model, params, 200) < 0.01
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_short_training_adds_two_numbers(kind):
+    """The study's own loop, on sequences so short that everybody learns."""
+    model = lstm_memory.adder(kind)
+    params = model.init(0)
+    losses = lstm_memory.train_adder(model, params, 4, 5e-3, 200, np.random.default_rng(0))
+    assert np.mean(losses[-20:]) < 0.02 < np.mean(losses[:20])
+
+
+def test_the_chorales_networks_are_of_equal_size():
+    sizes = [lstm_chorales.reader(k).init(0).vector.size for k in lstm_chorales.HIDDEN]
+    assert max(sizes) - min(sizes) < 0.001 * min(sizes)
 
 
 def test_the_numbers_on_paper():
