@@ -34,6 +34,7 @@ SEEDS = (0, 1, 2)
 EPOCHS, RATE, TEMPERATURE = 40, 5e-3, 0.7
 HIDDEN = {"RNN": 195, "LSTM": 96, "GRU": 112}
 GIVEN = 9  # notes of a tune that the network is given
+ALPHAS = (1, 2, 4, 8, 16, 32, 64, 128)  # how much a count may pretend
 TUNES = {"first": 0, "second": 1}  # of the test melodies; and the seeds of what is drawn
 
 
@@ -126,7 +127,7 @@ def counting(train_set, choice, test_set):
     for way, (seen, symbols, orders) in ways.items():
         sets = [[seen(tokens) for tokens in some] for some in (train_set, choice, test_set)]
         for n in orders:
-            tried = [nn.NGram(sets[0], n, a, symbols) for a in (1, 2, 4, 8, 16, 32)]
+            tried = [nn.NGram(sets[0], n, a, symbols) for a in ALPHAS]
             best = max(tried, key=lambda model: sum(map(model.log_probability, sets[1])))
             log_p = [best.log_probability(tokens) for tokens in sets[2]]
             found[f"{n} {way}"] = {"alpha": best.alpha, "log_p": [log_p]}
