@@ -29,8 +29,7 @@ def inputs_above_states(x, h0, name):
         has no input.
     rows : array, shape (T + 1, N, D + H)
         Room for the same with a row for each sequence, inputs and first state filled in: what the
-        gradient of the weights multiplies, and what the caller sees. A step turns its state while
-        it is in the cache; all of them at the end would take three times as long.
+        gradient of the weights multiplies, and what the caller sees.
 
     Raises
     ------
