@@ -89,23 +89,26 @@ def test_the_score_has_every_note_and_every_rest():
 
 
 def test_a_note_over_the_bar_line_is_tied():
-    picture = drawn([(60, 12, 0), (62, 8, 0), (64, 12, 0)])
+    picture = drawn([(60, 12, 0), (62, 8, 1), (64, 12, 0)])
     assert picture.count('class="note"') == 4
     assert picture.count('class="tie"') == 1
+    assert picture.count('class="fermata"') == 1  # at its end, and not on both of its signs
 
 
 def test_accidentals_hold_until_the_bar_line():
-    def signs(*pitches):
-        return len(
-            re.findall(
-                r'class="accid"><use',
-                re.sub(r"\s+", " ", drawn([(p, 4, 0) for p in pitches])).replace("> <", "><"),
-            )
-        )
+    """By the codes of the Standard Music Font Layout."""
+    codes = {"E260": "flat", "E261": "natural", "E262": "sharp"}
 
-    assert signs(66, 66, 65, 67) == 2  # a sharp for both, then a natural
-    assert signs(67, 67, 67, 66, 66) == 2  # and anew after the bar line
-    assert signs(60, 62, 64, 65) == 0
+    def signs(*pitches):
+        picture = drawn([(pitch, 4, 0) for pitch in pitches])
+        return [codes[code] for code in re.findall(r'href="#(E26[012])-', picture)]
+
+    assert signs(66, 66, 65, 67) == ["sharp", "natural"]  # F sharp twice, then F
+    assert signs(65, 66, 66, 65) == ["sharp", "natural"]
+    assert signs(67, 67, 67, 66, 66) == ["sharp", "sharp"]  # and anew after the bar line
+    assert signs(70, 71, 70, 70) == ["flat", "natural", "flat"]
+    assert signs(66, 78, 65, 77) == ["sharp", "sharp", "natural", "natural"]  # an octave apart
+    assert signs(60, 62, 64, 65) == []
 
 
 def test_the_notes_of_the_network_have_their_colour():

@@ -31,9 +31,10 @@ RESULTS = Path(__file__).with_suffix(".json")
 WEIGHTS = Path(__file__).with_suffix(".npz")
 SOUNDS = Path(__file__).parents[1] / "_static" / "sound"
 SEEDS = (0, 1, 2)
-EPOCHS, RATE, TEMPERATURE = 40, 5e-3, 0.7
+EPOCHS, RATE = 40, 5e-3
 HIDDEN = {"RNN": 195, "LSTM": 96, "GRU": 112}
 GIVEN = 9  # notes of a tune that the network is given
+SETTINGS = {"end": music.END, "longest": 140, "temperature": 0.7}  # of what it draws
 ALPHAS = (1, 2, 4, 8, 16, 32, 64, 128)  # how much a count may pretend
 TUNES = {"first": 0, "second": 1}  # of the test melodies; and the seeds of what is drawn
 
@@ -135,6 +136,11 @@ def counting(train_set, choice, test_set):
     return found
 
 
+def beginning(tokens):
+    """Return the tokens of the notes that the network is given."""
+    return tokens[: 1 + 2 * GIVEN]
+
+
 def record(test_set):
     """Write what the kept LSTM makes of two beginnings as sound; return its notes."""
     import soundfile
@@ -142,10 +148,9 @@ def record(test_set):
     (model, params), found = stored_reader(), {}
     SOUNDS.mkdir(exist_ok=True)
     for name, which in TUNES.items():
-        given = test_set[which][: 1 + 2 * GIVEN]
+        given = beginning(test_set[which])
         generator = np.random.default_rng(which)
-        settings = {"end": music.END, "longest": 140, "temperature": TEMPERATURE}
-        tokens = nn.sequences.continuation(model, params, given, generator, **settings)
+        tokens = nn.sequences.continuation(model, params, given, generator, **SETTINGS)
         for kind, line in [("continued", tokens), ("bach", test_set[which])]:
             path = SOUNDS / f"chorale-{name}-{kind}.mp3"
             temporary = path.with_suffix(".tmp.mp3")
