@@ -4,7 +4,7 @@ import statistics
 
 import matplotlib.pyplot as plt
 
-from nnlearn.figures import COLORS, use_style
+from nnlearn.book.figures import COLORS, use_style
 
 NAMES = {
     "nnlearn": "nnlearn",

@@ -6,19 +6,15 @@ and the backward pass that the book derives. It runs on NumPy and on CuPy alike.
     import nnlearn as nn
 """
 
-from nnlearn import data, initializers, sequences, tasks
-from nnlearn.activations import leaky_relu, log_softmax, relu, sigmoid, softmax, softplus, tanh
-from nnlearn.adversarial import discriminator_step, fit_gan, generator_step
-from nnlearn.backend import array_namespace, asarray, backend_name, to_numpy, use_backend
+from nnlearn import data
+from nnlearn.arrays.backend import array_namespace, asarray, backend_name, to_numpy, use_backend
+from nnlearn.book.sources import source
 from nnlearn.checking import GradientError, check_gradients
-from nnlearn.convolution import conv2d, convolve2d
-from nnlearn.dense import dense
+from nnlearn.data import sequences, tasks
+from nnlearn.data.ngrams import NGram
 from nnlearn.derivative import differentiable, vjp
-from nnlearn.embedding import embedding
-from nnlearn.gan import discriminator_loss, gan_value, generator_loss
-from nnlearn.gru import gru
-from nnlearn.image_layers import AvgPool2D, Conv2D, ConvTranspose2D, MaxPool2D, Upsample2D
-from nnlearn.layers import (
+from nnlearn.layers import initializers
+from nnlearn.layers.dense import (
     BatchNorm,
     Dense,
     Dropout,
@@ -32,22 +28,40 @@ from nnlearn.layers import (
     flatten,
     unflatten,
 )
-from nnlearn.losses import mean_squared_error, sigmoid_cross_entropy, softmax_cross_entropy
-from nnlearn.lstm import lstm
-from nnlearn.models import Layer, Sequential
-from nnlearn.ngrams import NGram
-from nnlearn.normalization import batch_norm, layer_norm, standardize
-from nnlearn.optimizers import SGD, Adam
+from nnlearn.layers.images import AvgPool2D, Conv2D, ConvTranspose2D, MaxPool2D, Upsample2D
+from nnlearn.layers.layer import Layer, Sequential
+from nnlearn.layers.recurrent import GRU, LSTM, RNN, Embedding, TimeFirst
+from nnlearn.operations.activations import (
+    leaky_relu,
+    log_softmax,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    tanh,
+)
+from nnlearn.operations.convolution import conv2d, convolve2d
+from nnlearn.operations.dense import dense
+from nnlearn.operations.embedding import embedding
+from nnlearn.operations.gan import discriminator_loss, gan_value, generator_loss
+from nnlearn.operations.gru import gru
+from nnlearn.operations.losses import (
+    mean_squared_error,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
+from nnlearn.operations.lstm import lstm
+from nnlearn.operations.normalization import batch_norm, layer_norm, standardize
+from nnlearn.operations.pooling import avg_pool2d, max_pool2d
+from nnlearn.operations.regularization import clip_gradient_norm, dropout
+from nnlearn.operations.rnn import rnn
+from nnlearn.operations.upsampling import conv_transpose2d, transposed_size, upsample2d
+from nnlearn.operations.windows import im2col, output_size
 from nnlearn.parameters import Parameters
-from nnlearn.pooling import avg_pool2d, max_pool2d
-from nnlearn.recurrent_layers import GRU, LSTM, RNN, Embedding, TimeFirst
-from nnlearn.regularization import clip_gradient_norm, dropout
-from nnlearn.rnn import rnn
-from nnlearn.runs import History
-from nnlearn.sources import source
-from nnlearn.training import accuracy, fit, predict
-from nnlearn.upsampling import conv_transpose2d, transposed_size, upsample2d
-from nnlearn.windows import im2col, output_size
+from nnlearn.training.adversarial import discriminator_step, fit_gan, generator_step
+from nnlearn.training.fit import accuracy, fit, predict
+from nnlearn.training.optimizers import SGD, Adam
+from nnlearn.training.runs import History
 
 __version__ = "0.1.0"
 

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from nnlearn.backend import array_namespace, to_numpy
+from nnlearn.arrays.backend import array_namespace, to_numpy
 from nnlearn.derivative import is_differentiable, vjp
 from nnlearn.parameters import Parameters
 

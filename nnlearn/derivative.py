@@ -8,7 +8,7 @@ value; `vjp` gives both. Nothing is recorded on a tape.
 import functools
 from collections.abc import Iterable
 
-from nnlearn.backend import array_namespace, is_floating
+from nnlearn.arrays.backend import array_namespace, is_floating
 from nnlearn.shapes import Signature
 
 

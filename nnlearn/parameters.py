@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from nnlearn.backend import array_namespace, asarray
+from nnlearn.arrays.backend import array_namespace, asarray
 
 
 class Layout:

@@ -10,7 +10,7 @@ argument may be optional.
 import math
 import re
 
-from nnlearn.backend import array_namespace, is_floating, is_integer
+from nnlearn.arrays.backend import array_namespace, is_floating, is_integer
 
 _DIMENSION = re.compile(r"(\d*)(.*)")
 _ARGUMENT = re.compile(r"(\w+)( int)? \(([^)]*)\)")

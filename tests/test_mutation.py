@@ -7,19 +7,20 @@ computed. A fault that no battery sees is a survivor, and fails the test.
 """
 
 import ast
-from pathlib import Path
 
 import numpy as np
 import pytest
 from mutate import backwards, lines, load, mutants, read
+from paths import PACKAGE
 
 import nnlearn as nn
-from nnlearn import parallel
+from nnlearn.arrays import parallel
 
 RNG = np.random.default_rng(0)
 MODULES = sorted(
-    f"nnlearn.{path.stem}"
-    for path in Path(nn.__file__).parent.glob("*.py")
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if "exercises" not in path.parts
     if list(backwards(ast.parse(path.read_text())))
 )
 
@@ -310,8 +311,10 @@ class Refusal:
 
 
 def layers_on(models):
-    """The package's layers, on another `nnlearn.models`."""
-    return load("nnlearn.layers", read("nnlearn.layers"), {"nnlearn.models": models})
+    """The package's layers, on another `nnlearn.layers.layer`."""
+    return load(
+        "nnlearn.layers.dense", read("nnlearn.layers.dense"), {"nnlearn.layers.layer": models}
+    )
 
 
 def model(models):
@@ -396,7 +399,7 @@ def vjp(module):
 
 #: which judge hears about which backward function
 JUDGES = {
-    "nnlearn.activations": {
+    "nnlearn.operations.activations": {
         "sigmoid": activation("sigmoid"),
         "tanh": activation("tanh"),
         "relu": activation("relu", at_zero=0),
@@ -405,48 +408,54 @@ JUDGES = {
         "softmax": activation("softmax"),
         "log_softmax": activation("log_softmax"),
     },
-    "nnlearn.convolution": {"conv2d": conv2d, "convolve2d": convolve2d},
-    "nnlearn.dense": {"dense": dense},
+    "nnlearn.operations.convolution": {"conv2d": conv2d, "convolve2d": convolve2d},
+    "nnlearn.operations.dense": {"dense": dense},
     "nnlearn.derivative": {"vjp": vjp},
-    "nnlearn.gan": {
+    "nnlearn.operations.gan": {
         "gan_value": two_players("gan_value"),
         "discriminator_loss": two_players("discriminator_loss"),
         "generator_loss": generator_loss,
     },
-    "nnlearn.embedding": {"embedding": embedding},
-    "nnlearn.gru": {"gru": recurrent("gru", blocks=3)},
-    "nnlearn.layers": {
+    "nnlearn.operations.embedding": {"embedding": embedding},
+    "nnlearn.operations.gru": {"gru": recurrent("gru", blocks=3)},
+    "nnlearn.layers.dense": {
         "flatten": flatten,
         "unflatten": unflatten,
         "Dropout.operation": inference(lambda module: module.Dropout(0.5)),
         "BatchNorm._inference": inference(lambda module: module.BatchNorm(3, eps=0.1)),
     },
-    "nnlearn.losses": {
+    "nnlearn.operations.losses": {
         "mean_squared_error": loss("mean_squared_error"),
         "softmax_cross_entropy": softmax_cross_entropy,
         "sigmoid_cross_entropy": loss("sigmoid_cross_entropy"),
     },
-    "nnlearn.lstm": {"lstm": recurrent("lstm", blocks=4, states=2)},
-    "nnlearn.models": {
+    "nnlearn.operations.lstm": {"lstm": recurrent("lstm", blocks=4, states=2)},
+    "nnlearn.layers.layer": {
         "Layer.forward": model,
         "Layer.training_pass": model,
         "Sequential.forward": model,
     },
-    "nnlearn.normalization": {
+    "nnlearn.operations.normalization": {
         "standardize": standardize,
         "scale_and_shift": normalization("scale_and_shift"),
         "_normalized": both_normalizations,
     },
-    "nnlearn.pooling": {"max_pool2d": pooling("max_pool2d"), "avg_pool2d": pooling("avg_pool2d")},
-    "nnlearn.recurrent_layers": {
+    "nnlearn.operations.pooling": {
+        "max_pool2d": pooling("max_pool2d"),
+        "avg_pool2d": pooling("avg_pool2d"),
+    },
+    "nnlearn.layers.recurrent": {
         "Recurrent.operation": recurrent_layers,
         "Embedding.operation": embedding_layer,
         "swap_time_and_batch": swap,
     },
-    "nnlearn.regularization": {"dropout": dropout},
-    "nnlearn.rnn": {"rnn": recurrent("rnn", blocks=1)},
-    "nnlearn.upsampling": {"conv_transpose2d": conv_transpose2d, "upsample2d": upsample2d},
-    "nnlearn.windows": {"im2col": im2col},
+    "nnlearn.operations.regularization": {"dropout": dropout},
+    "nnlearn.operations.rnn": {"rnn": recurrent("rnn", blocks=1)},
+    "nnlearn.operations.upsampling": {
+        "conv_transpose2d": conv_transpose2d,
+        "upsample2d": upsample2d,
+    },
+    "nnlearn.operations.windows": {"im2col": im2col},
 }
 CASES = [(module, where) for module, judges in JUDGES.items() for where in judges]
 
@@ -477,10 +486,10 @@ def test_every_broken_line_is_caught(monkeypatch, module, where):
 
 def test_a_weak_judge_lets_faults_through():
     """The test can fail: a judge that looks at the value alone sees no fault at all."""
-    tree = read("nnlearn.dense")
+    tree = read("nnlearn.operations.dense")
     x, W, b = normal(5, 3), normal(2, 3), normal(2)
     every = list(mutants(tree, "dense"))
     assert len(every) >= 10
     for mutant in every:
-        module = load("nnlearn.dense", mutant.tree)
+        module = load("nnlearn.operations.dense", mutant.tree)
         np.testing.assert_array_equal(module.dense(x, W, b), nn.dense(x, W, b))

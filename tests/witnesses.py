@@ -212,3 +212,20 @@ def _selections(operation, placed, fixed, keywords, dvalue, gradients):
                 np.testing.assert_array_equal(
                     nn.to_numpy(gradient), nn.to_numpy(gradients[i]), f"wrt={wrt}, argument {i}"
                 )
+
+
+def placed(space, layer, seed=0):
+    """Return parameters of a layer, in float64, with no value that hides a fault."""
+    rng = np.random.default_rng(seed)
+    here = layer.init(seed=seed, dtype="float64")
+    vector = here.vector + rng.normal(size=here.vector.shape)
+    state = None
+    if here.state is not None:
+        state = nn.Parameters(
+            space.array(rng.uniform(0.5, 2, here.state.vector.shape)), here.state.layout
+        )
+    return nn.Parameters(space.array(vector), here.layout, state)
+
+
+def pairs(least, most):
+    return st.tuples(st.integers(least, most), st.integers(least, most))

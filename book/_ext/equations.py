@@ -90,12 +90,13 @@ def marks(root=ROOT):
     """Return (label, proof) for every label that a test is marked with."""
     found = []
     for path in sorted((root / "tests").rglob("test_*.py")):
+        file = path.relative_to(root / "tests").as_posix()
         text = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
                 for label in _marked(node):
                     source = _with_decorators(text, node)
-                    found.append((label, Proof(path.name, node.name, source)))
+                    found.append((label, Proof(file, node.name, source)))
     return found
 
 
@@ -117,7 +118,10 @@ def _with_decorators(text, node):
 def mentions(root=ROOT):
     """Return (label, "module.function") for every label that nnlearn names; function may be ""."""
     found = []
-    for path in sorted((root / "nnlearn").glob("*.py")):
+    for path in sorted((root / "nnlearn").rglob("*.py")):
+        if "exercises" in path.parts:
+            continue
+        module = ".".join(path.relative_to(root / "nnlearn").with_suffix("").parts)
         text = path.read_text(encoding="utf-8")
         lines = text.splitlines()
         owners = [""] * (len(lines) + 1)
@@ -126,7 +130,7 @@ def mentions(root=ROOT):
                 for number in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                     owners[number] = node.name
         for number, line in enumerate(lines, 1):
-            found += [(label, f"{path.stem}.{owners[number]}") for label in LABEL.findall(line)]
+            found += [(label, f"{module}.{owners[number]}") for label in LABEL.findall(line)]
     return list(dict.fromkeys(found))
 
 

@@ -3,8 +3,8 @@
     pip install music21
     python book/studies/chorale_melodies.py
 
-writes ``nnlearn/datasets/bach-chorales.npz``. music21 is needed for nothing else, and is therefore
-no dependency of the project.
+writes ``nnlearn/data/datasets/bach-chorales.npz``. music21 is needed for nothing else, and is
+therefore no dependency of the project.
 
 Of each chorale the pitches and lengths of the soprano's notes are taken, and where it rests on a
 note (a fermata). The key signature is moved to none. Chorales in another time than 4/4, with rests

@@ -19,7 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np  # after the number of threads is set
 
 import nnlearn as nn
-from nnlearn import music
+from nnlearn.book import music
 from nnlearn.exercises.notebook import write_atomically
 
 try:

@@ -1,0 +1,246 @@
+"""Checks of the exercises of chapter 3, backpropagation."""
+
+import itertools
+
+import numpy as np
+
+import nnlearn as nn
+from nnlearn.exercises.checking import Check, numerical_gradient
+from nnlearn.exercises.checks.suspects import suspects
+
+
+def product_backward(answer):
+    """Check exercise 3.1: the backward function of y = x ⊙ w with w shared by the rows."""
+    check = Check("3.1", "backward of a product", answer)
+    for rows, columns in ((1, 3), (4, 3)):
+        x, dy = check.rng.normal(size=(2, rows, columns))
+        w = check.rng.normal(size=columns)
+        dx, dw = check.unpack(check.call(answer, x, w, dy), "dx, dw")
+        hints = {
+            "`dx` has the wrong factor: which one is the slope of x w by x?": dy * x,
+            "The gradient by y is missing in `dx`": w + 0 * dy,
+        }
+        check.close(dx, dy * w, hints, name="dx")
+        hints = {
+            "All rows use the same w. What happens to the gradients of a value used twice?": dy * x,
+            "A mean is not a sum: gradients of a value used twice add": (dy * x).mean(axis=0),
+            "The gradient by y is missing in `dw`": x.sum(axis=0),
+            "Sum over the rows (the batch), not over the columns": (dy * x).sum(axis=1),
+        }
+        check.close(dw, (dy * x).sum(axis=0), hints, name="dw")
+    check.done()
+
+
+def full_jacobian(answer):
+    """Check exercise 3.2: a Jacobian, formed row by row with a backward function."""
+    check = Check("3.2", "the Jacobian, row by row", answer)
+    A = check.rng.normal(size=(2, 3))
+
+    @nn.differentiable
+    def linear(x):
+        return A @ x, lambda dy: A.T @ dy
+
+    for f, size in ((linear, 3), (nn.tanh, 4), (nn.softmax, 3)):
+        x = check.rng.normal(size=size)
+        J = check.call(answer, f, x, case=f"f = {f.__name__}, x of shape ({size},)")
+        outputs = np.eye(f(x).size)
+        expected = np.stack([numerical_gradient(f, x, seed=u) for u in outputs])
+        hints = {
+            "Rows and columns are exchanged: a row belongs to one output": expected.T,
+            "One call with all ones gives the sum of the rows, not the rows": expected.sum(0),
+            "Only the diagonal is there": np.eye(*expected.shape) * expected,
+        }
+        check.close(J, expected, hints, rtol=1e-6, name="The Jacobian")
+    check.done()
+
+
+def three_in_a_row(answer):
+    """Check exercise 3.3: the backward functions of dense, tanh and the loss, composed."""
+    check = Check("3.3", "three backward functions", answer)
+    for rows, inputs, classes in ((1, 2, 3), (5, 4, 3)):
+        x = check.rng.normal(size=(rows, inputs))
+        W, b = check.rng.normal(size=(classes, inputs)), check.rng.normal(size=classes)
+        labels = check.rng.integers(classes, size=rows)
+        case = f"a batch of {rows}, {inputs} inputs, {classes} classes"
+        result = check.call(answer, x, W, b, labels, case=case)
+
+        def loss(x, W, b, labels=labels):
+            return nn.softmax_cross_entropy(nn.tanh(nn.dense(x, W, b)), labels)
+
+        for wrt, (name, value) in enumerate(
+            zip(("dx", "dW", "db"), check.unpack(result, "dx, dW, db"), strict=True)
+        ):
+            hints = {
+                "The tanh's backward function is missing": _no_tanh(x, W, b, labels)[wrt],
+                "The tanh is left out, forwards and backwards": _linear(x, W, b, labels)[wrt],
+            }
+            check.gradient(value, loss, x, W, b, wrt=wrt, hints=hints, name=name)
+    check.done()
+
+
+def _no_tanh(x, W, b, labels):
+    z, backward = nn.vjp(nn.dense, x, W, b)
+    _, backward_loss = nn.vjp(nn.softmax_cross_entropy, nn.tanh(z), labels)
+    return backward(backward_loss())
+
+
+def _linear(x, W, b, labels):
+    z, backward = nn.vjp(nn.dense, x, W, b)
+    return backward(nn.vjp(nn.softmax_cross_entropy, z, labels)[1]())
+
+
+def gate(answer):
+    """Check exercise 3.4: the gate y = x ⊙ σ(x Wᵀ), whose input is used twice."""
+    check = Check("3.4", "the gate", answer)
+    for rows, size in ((1, 2), (4, 3)):
+        x, dy = check.rng.normal(size=(2, rows, size))
+        W = check.rng.normal(size=(size, size))
+        case = f"x of shape {x.shape}, W of shape {W.shape}"
+        y, backward = check.call(nn.vjp, answer, x, W, case=case)
+        g = nn.sigmoid(x @ W.T)
+        check.close(y, x * g, {"The gate has no sigmoid": x * (x @ W.T)}, name="The value")
+        dx, dW = check.unpack(check.call(backward, dy, case=case), "dx, dW")
+        ds = dy * x * g * (1 - g)
+        hints = {
+            "x is used twice, and only one of its two uses is in `dx`": dy * g,
+            "x is used twice. The way through the gate is there, the direct one is lost": ds @ W,
+            "One of the two terms has W the wrong way round": dy * g + ds @ W.T,
+            "The two ways add; they do not multiply": dy * g * (ds @ W),
+        }
+        check.close(dx, dy * g + ds @ W, hints, name="dx")
+        check.close(dW, ds.T @ x, {"The σ′ is missing in `dW`": (dy * x).T @ x}, name="dW")
+    check.done()
+
+
+def normalize(answer):
+    """Check exercise 3.5: the operation y = x / ‖x‖."""
+    check = Check("3.5", "a vector of length one", answer)
+    for size in (2, 5):
+        x, dy = 3 * check.rng.normal(size=(2, size))
+        case = f"x = {np.round(x, 2).tolist()}"
+        y, backward = check.call(nn.vjp, answer, x, case=case)
+        length = np.sqrt(np.sum(x * x))
+        check.close(y, x / length, name="The value")
+        dx = check.call(backward, dy, case=case)
+        u = x / length
+        along = np.sum(u * dy)
+        hints = {
+            "The length is not a constant: it depends on every element of x": dy / length,
+            "The direction is right, the size is not: divide by the length": dy - u * along,
+            "The two terms have the same sign; one takes away": (dy + u * along) / length,
+            "Only one of x and y has length one: look at the second term": (
+                (dy - x * np.sum(x * dy)) / length
+            ),
+        }
+        check.gradient(dx, lambda x: x / np.sqrt(np.sum(x * x)), x, seed=dy, hints=hints, name="dx")
+        flat = abs(np.sum(dx * x)) < 1e-9 * np.sum(abs(dx) * abs(x))
+        check.that(flat, "Stretching x does not change y, so `dx` must be at right angles to x.")
+    check.done()
+
+
+def best_step(step, truncation_grows, rounding_grows):
+    """Check exercise 3.6: the best step for x⁴ at 1 in float32, and what happens beside it."""
+    check = Check("3.6", "the best step", step, truncation_grows, rounding_grows)
+    eps, eps64 = float(np.finfo(np.float32).eps), float(np.finfo(np.float64).eps)
+    hints = {
+        "This is the best step of float64; the question is about float32": (eps64 / 8) ** (1 / 3),
+        "ε to the power 1/3 alone is the size. Put in f and f''' as well": eps ** (1 / 3),
+        "The power is 1/3, not 1/2: that is for forward differences": (eps / 8) ** (1 / 2),
+        "This is the best step of the forward difference": 2 * (eps / 12) ** (1 / 2),
+        "The cube root is missing": eps / 8,
+    }
+    step = check.number_of(step, "best_step")
+    check.that(step > 0, "A step is a positive number.")
+    # Compared as logarithms: then 5 % is the same everywhere, and the hints are told apart.
+    hints = {text: np.log(wrong) for text, wrong in hints.items()}
+    right = np.log((eps / 8) ** (1 / 3))
+    check.close(np.log(step), right, hints, rtol=0, atol=0.05, name="The logarithm of best_step")
+    hints = {"How does the truncation error depend on h?": 10, "Truncation falls with h²": 1000}
+    factor = check.number_of(truncation_grows, "truncation_grows")
+    check.close(factor, 100, hints, name="truncation_grows")
+    hints = {"The rounding error is divided by h, not by h²": 100, "It grows": 0.1}
+    factor = check.number_of(rounding_grows, "rounding_grows")
+    check.close(factor, 10, hints, name="rounding_grows")
+    check.done()
+
+
+def two_sides(answer):
+    """Check exercise 3.7: the two sides of the adjoint identity."""
+    check = Check("3.7", "two sides of one number", answer)
+
+    @nn.differentiable
+    def liar(x):
+        return x**3, lambda dy: 2 * x**2 * dy  # wrong on purpose
+
+    for f in (nn.tanh, nn.softmax, liar):
+        x, v, u = check.rng.normal(size=(3, 4))
+        case = f"f = {f.__name__}, x, v and u of shape (4,)"
+        left, right = check.unpack(check.call(answer, f, x, v, u, case=case), "left, right")
+        measured = np.sum(numerical_gradient(f, x, seed=u) * v)
+        h = 1e-5
+        ahead = np.sum(u * (f(x + h * v) - f(x)) / h)
+        exchanged = np.sum(numerical_gradient(f, x, seed=v) * u)
+        hints = {
+            "This is a forward difference; step to both sides": ahead,
+            "Divide by 2h: the two points are 2h apart": 2 * measured,
+            "v and u have changed places: v nudges the input, u weights the outputs": exchanged,
+        }
+        check.close(left, measured, hints, rtol=2e-8, atol=1e-8, name="left")
+        gradient = nn.vjp(f, x)[1](u)
+        hints = {
+            "This side must come from the backward function, not from a measurement": measured,
+            "v and u have changed places": np.sum(nn.vjp(f, x)[1](v) * u) * (1 + 1e-9),
+        }
+        check.close(right, np.sum(v * gradient), hints, rtol=1e-10, name="right")
+    check.done()
+
+
+def verdicts(answer):
+    """Check exercise 3.8: which of the suspects have a wrong backward function."""
+    check = Check(
+        "3.8", "five suspects", *(answer.values() if isinstance(answer, dict) else [answer])
+    )
+    if not isinstance(answer, dict) or set(answer) != set(suspects):
+        check.fail("`verdicts` should be a dictionary with the keys 'a' to 'e'.")
+    x = np.array([[0.7, -1.3, 2.9], [-2.4, 0.4, 1.8]])  # both signs, two rows, large and small
+    missed = {
+        "b": "What about negative x?",
+        "c": "What about more than one row?",
+        "d": "What about large x?",
+        "e": "At zero it has a kink. How does it do away from there?",
+    }
+    for name, suspect in suspects.items():
+        try:
+            nn.check_gradients(suspect, x)
+            truth = "right"
+        except nn.GradientError:
+            truth = "wrong"
+        said = check.choice(answer[name], ["right", "wrong"], f"verdicts[{name!r}]")
+        hint = missed.get(name, "Look at the sign and the size of its gradient.")
+        check.that(said == truth, f"The verdict on {name!r} does not hold. {hint}")
+    check.done()
+
+
+def multiplications(answer):
+    """Check exercise 3.9: multiplications forwards and backwards in a stack of dense layers."""
+    check = Check("3.9", "the bill", answer)
+    for sizes, batch in (([3, 2], 1), ([784, 64, 10], 1), ([5, 7, 4, 2], 16)):
+        result = check.call(answer, sizes, batch)
+        forward, backward = check.unpack(result, "forward, backward")
+        layers = [batch * D * M for D, M in itertools.pairwise(sizes)]
+        total = sum(layers)
+        hints = {
+            "The batch is missing: every row is multiplied by W": total // batch,
+            "Count products of connected layers: each W has D M numbers": batch * sum(sizes),
+        }
+        hints = {text: wrong for text, wrong in hints.items() if wrong != total}
+        check.close(forward, total, hints, name="forward")
+        hints = {
+            "Nobody asks for one of these products: what lies before the first layer?": 2 * total,
+            "The weights' gradients are there; those that go on to the layer before are not": total,
+            "It is the first layer, not the last, that has none before it": 2 * total - layers[-1],
+        }
+        right = 2 * total - layers[0]
+        hints = {text: wrong for text, wrong in hints.items() if wrong != right}
+        check.close(backward, right, hints, name="backward")
+    check.done()

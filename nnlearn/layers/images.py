@@ -1,0 +1,145 @@
+"""The layers that see images: (N, H, W, C), channels last."""
+
+import functools
+
+from nnlearn.layers import initializers
+from nnlearn.layers.dense import Activation
+from nnlearn.layers.layer import Layer, positive_integer
+from nnlearn.operations.convolution import conv2d
+from nnlearn.operations.pooling import avg_pool2d, max_pool2d
+from nnlearn.operations.upsampling import conv_transpose2d, upsample2d
+from nnlearn.operations.windows import pair
+
+
+class Conv2D(Layer):
+    """Convolutional layer, `conv2d`, with parameters K (P, Q, inputs, outputs) and b (outputs,).
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Numbers of channels C and F.
+    size : int or pair of int
+        Of the kernels, (P, Q).
+    stride, padding : int or pair of int
+        Steps of the window, and the border of zeros on either side.
+    initializer : callable
+        Of K, by default `initializers.he`; b starts at zero. An output sees P Q C inputs.
+
+    Notes
+    -----
+    Source: eq-conv2d, eq-he.
+    """
+
+    shares_batch = True
+
+    def __init__(self, inputs, outputs, size, stride=1, padding=0, initializer=initializers.he):
+        name = type(self).__name__
+        self.inputs = positive_integer(name, "inputs", inputs)
+        self.outputs = positive_integer(name, "outputs", outputs)
+        self.size = pair(name, "size", size, 1)
+        self.stride = pair(name, "stride", stride, 1)
+        self.padding = pair(name, "padding", padding, 0)
+        self.initializer = initializer
+
+    def parameters(self):
+        area = self.size[0] * self.size[1]
+        draw = functools.partial(
+            self.initializer, fan_in=area * self.inputs, fan_out=area * self.outputs
+        )
+        return {
+            "K": ((*self.size, self.inputs, self.outputs), draw),
+            "b": ((self.outputs,), initializers.fill(0.0)),
+        }
+
+    def operation(self, params, x, training, generator):
+        return conv2d.forward(x, params["K"], params["b"], self.stride, self.padding)
+
+    def __repr__(self):
+        names = ("inputs", "outputs", "size", "stride", "padding")
+        return (
+            f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)}' for name in names)})"
+        )
+
+
+class ConvTranspose2D(Conv2D):
+    """Transposed convolution, `conv_transpose2d`, with K (P, Q, outputs, inputs) and b (outputs,).
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Numbers of channels F and C.
+    size : int or pair of int
+        Of the kernels, (P, Q).
+    stride, padding : int or pair of int
+        Distance of the stamps, and what is cut off on either side.
+    initializer : callable
+        Of K, by default `initializers.he`; b starts at zero. P Q / stride² stamps of all input
+        channels meet in an output.
+
+    Notes
+    -----
+    Source: eq-conv-transpose, eq-he.
+    """
+
+    def parameters(self):
+        area = self.size[0] * self.size[1] / (self.stride[0] * self.stride[1])
+        draw = functools.partial(
+            self.initializer, fan_in=area * self.inputs, fan_out=area * self.outputs
+        )
+        return {
+            "K": ((*self.size, self.outputs, self.inputs), draw),
+            "b": ((self.outputs,), initializers.fill(0.0)),
+        }
+
+    def operation(self, params, x, training, generator):
+        return conv_transpose2d.forward(x, params["K"], params["b"], self.stride, self.padding)
+
+
+class MaxPool2D(Activation):
+    """Largest value of each window, `max_pool2d`. Source: eq-max-pool.
+
+    Parameters
+    ----------
+    size : int or pair of int
+    stride : int or pair of int, optional
+        By default the size.
+    """
+
+    def __init__(self, size=2, stride=None):
+        stride = size if stride is None else stride
+        super().__init__(
+            max_pool2d,
+            size=pair("MaxPool2D", "size", size, 1),
+            stride=pair("MaxPool2D", "stride", stride, 1),
+        )
+
+
+class AvgPool2D(Activation):
+    """Mean of each window, `avg_pool2d`. Source: eq-avg-pool.
+
+    Parameters
+    ----------
+    size : int or pair of int
+    stride : int or pair of int, optional
+        By default the size.
+    """
+
+    def __init__(self, size=2, stride=None):
+        stride = size if stride is None else stride
+        super().__init__(
+            avg_pool2d,
+            size=pair("AvgPool2D", "size", size, 1),
+            stride=pair("AvgPool2D", "stride", stride, 1),
+        )
+
+
+class Upsample2D(Activation):
+    """Every pixel becomes a block of equal ones, `upsample2d`. Source: eq-upsample.
+
+    Parameters
+    ----------
+    size : int or pair of int
+    """
+
+    def __init__(self, size=2):
+        super().__init__(upsample2d, size=pair("Upsample2D", "size", size, 1))

@@ -1,0 +1,299 @@
+"""Layers that read a sequence step after step, and what brings sequences to them.
+
+Their input is time first, (T, N, D). A state is zero, learned, or found in the `memory` of a call:
+a dict in which the layer also leaves its last state, so that the next call goes on from there.
+The gradient does not flow through it: that is truncated backpropagation through time.
+
+    memory = {}
+    output, backward = nn.vjp(model, params, x, wrt=0, memory=memory)
+"""
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.derivative import differentiable
+from nnlearn.layers import initializers
+from nnlearn.layers.dense import Activation
+from nnlearn.layers.layer import Layer, positive_integer
+from nnlearn.operations.embedding import embedding
+from nnlearn.operations.gru import gru
+from nnlearn.operations.lstm import lstm
+from nnlearn.operations.rnn import rnn
+
+
+class Recurrent(Layer):
+    """What `RNN`, `LSTM` and `GRU` share. A subclass names its function, weights and states."""
+
+    remembers = True
+    function: Any = None  # of (x, *states, *weights), giving all states, or a tuple of them
+    weights = ("W_x", "W_h", "b")  # names of the input's and the state's weights, and the bias
+    states: tuple[str, ...] = ("h",)
+    blocks = 1  # how many blocks of H rows the weights have
+
+    def __init__(
+        self,
+        inputs,
+        hidden,
+        *,
+        last=False,
+        learned_state=False,
+        initializer=initializers.glorot,
+        recurrent_initializer=initializers.orthogonal,
+    ):
+        name = type(self).__name__
+        self.inputs = positive_integer(name, "inputs", inputs)
+        self.hidden = positive_integer(name, "hidden", hidden)
+        self.last = last
+        self.learned_state = learned_state
+        self.initializer = initializer
+        self.recurrent_initializer = recurrent_initializer
+
+    def parameters(self):
+        D, H, rows = self.inputs, self.hidden, self.blocks * self.hidden
+        W_x, W_h, b = self.weights
+        shapes = {
+            W_x: ((rows, D), functools.partial(self.initializer, fan_in=D, fan_out=H)),
+            W_h: ((rows, H), functools.partial(self.recurrent_initializer, fan_in=H, fan_out=H)),
+            b: ((rows,), self._bias),
+        }
+        if self.learned_state:
+            shapes |= {f"{name}0": ((H,), initializers.fill(0.0)) for name in self.states}
+        return shapes
+
+    def _bias(self, generator, shape):
+        return np.zeros(shape)
+
+    def operation(self, params, x, training, generator, memory=None):
+        if x.ndim != 3:
+            raise ValueError(f"x has shape {x.shape}, expected (T, N, D), time first")
+        xp = array_namespace(x)
+        remembered = bool(memory)  # an empty memory: from the start
+        initial = [self._initial(params, x, name, memory) for name in self.states]
+        weights = [params[name] for name in self.weights]
+        value, gradients_of = type(self).function.forward(x, *initial, *weights)
+        values = value if isinstance(value, tuple) else (value,)
+        if memory is not None:
+            for name, states in zip(self.states, values, strict=True):
+                memory[name] = xp.asarray(states[-1, ...], copy=True)
+        h = values[0]
+
+        def backward(dy):
+            dh = dy
+            if self.last:
+                dh = xp.zeros_like(h)
+                dh[-1, ...] = dy
+            dx, *dparams = gradients_of(dh, *map(_unseen, values[1:]))
+            dinitial, dparams = dparams[: len(initial)], dparams[len(initial) :]
+            if self.learned_state:
+                dparams += [functools.partial(_over_batch, d, remembered) for d in dinitial]
+            return dx, *dparams
+
+        return h[-1, ...] if self.last else h, backward
+
+    def _initial(self, params, x, name, memory):
+        """Return the state (N, H) before the first step."""
+        if memory:
+            return memory[name]
+        xp = array_namespace(x)
+        shape = (x.shape[1], self.hidden)
+        if self.learned_state:
+            return xp.broadcast_to(params[f"{name}0"], shape)
+        return xp.zeros(shape, dtype=x.dtype, device=x.device)
+
+    def __repr__(self):
+        shown = [f"{self.inputs}, {self.hidden}"]
+        shown += [f"{name}=True" for name in ("last", "learned_state") if getattr(self, name)]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _unseen(states):
+    """Give the gradient of states that nobody sees: zeros, all in the place of one."""
+    xp = array_namespace(states)
+    zero = xp.zeros((), dtype=states.dtype, device=states.device)
+    return xp.broadcast_to(zero, states.shape)
+
+
+def _over_batch(gradient, remembered):
+    """Sum what every sequence says of the learned state; nothing if it was not used."""
+    gradient = gradient() if callable(gradient) else gradient
+    xp = array_namespace(gradient)
+    return xp.sum(xp.zeros_like(gradient) if remembered else gradient, axis=0)
+
+
+class RNN(Recurrent):
+    """Recurrent network, `rnn`: the value is its state after each step, (T, N, H).
+
+    Parameters
+    ----------
+    inputs, hidden : int
+        Sizes D and H.
+    last : bool
+        Whether the value is the last state alone, (N, H).
+    learned_state : bool
+        Whether the state before the first step is a parameter h0 (H,) and not zero.
+    initializer, recurrent_initializer : callable
+        Of W_xh and W_hh, by default `initializers.glorot` and `initializers.orthogonal`; b_h
+        starts at zero.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nnlearn as nn
+    >>> model = nn.Sequential(nn.RNN(2, 3), nn.RNN(3, 4, last=True), nn.Dense(4, 1))
+    >>> model(model.init(seed=0), np.ones((10, 5, 2), dtype="float32")).shape
+    (5, 1)
+    """
+
+    function = rnn
+    weights = ("W_xh", "W_hh", "b_h")
+
+
+class Gated(Recurrent):
+    """What `LSTM` and `GRU` share: a gate that keeps the state, and where its bias starts."""
+
+    keeping: tuple[str, int, float]  # name of the argument, block of the gate, default
+
+    def _bias(self, generator, shape):
+        name, block, _ = self.keeping
+        bias = np.zeros(shape)
+        bias[block * self.hidden : (block + 1) * self.hidden] = getattr(self, name)
+        return bias
+
+    def __repr__(self):
+        name, _, default = self.keeping
+        text, start = super().__repr__(), getattr(self, name)
+        return text if start == default else f"{text[:-1]}, {name}={start})"
+
+
+class LSTM(Gated):
+    """Long short-term memory, `lstm`: the value is its hidden state after each step, (T, N, H).
+
+    Parameters
+    ----------
+    inputs, hidden : int
+        Sizes D and H.
+    last : bool
+        Whether the value is the last hidden state alone, (N, H).
+    learned_state : bool
+        Whether the states before the first step are parameters h0 and c0, (H,), and not zero.
+    forget_bias : float
+        Where the bias of the forget gate starts; the others start at zero. The gate then starts
+        at σ(forget_bias), and keeps half of the cell state for about 0.7 exp(forget_bias) steps:
+        choose it for the distances in the data :cite:`jozefowicz2015,tallec2018`. Source:
+        eq-forget-half-life.
+    initializer, recurrent_initializer : callable
+        Of W_x and W_h, by default `initializers.glorot` and `initializers.orthogonal`, which
+        makes each gate's block orthogonal.
+    """
+
+    function = lstm
+    states = ("h", "c")
+    blocks = 4
+    keeping = ("forget_bias", 0, 1.0)
+
+    def __init__(self, inputs, hidden, *, forget_bias=1.0, **settings):
+        super().__init__(inputs, hidden, **settings)
+        self.forget_bias = forget_bias
+
+
+class GRU(Gated):
+    """Gated recurrent unit, `gru`: the value is its state after each step, (T, N, H).
+
+    Parameters
+    ----------
+    inputs, hidden : int
+        Sizes D and H.
+    last : bool
+        Whether the value is the last state alone, (N, H).
+    learned_state : bool
+        Whether the state before the first step is a parameter h0 (H,) and not zero.
+    update_bias : float
+        Where the bias of the update gate starts, which keeps the state as the forget gate of an
+        `LSTM` does; the others start at zero.
+    initializer, recurrent_initializer : callable
+        Of W_x and W_h, by default `initializers.glorot` and `initializers.orthogonal`, which
+        makes each gate's block orthogonal.
+    """
+
+    function = gru
+    blocks = 3
+    keeping = ("update_bias", 1, 0.0)
+
+    def __init__(self, inputs, hidden, *, update_bias=0.0, **settings):
+        super().__init__(inputs, hidden, **settings)
+        self.update_bias = update_bias
+
+
+standard_normal = initializers.normal(1.0)
+
+
+class Embedding(Layer):
+    """A learned vector for each token, `embedding`: tokens (...) become vectors (..., D).
+
+    Parameters
+    ----------
+    count, size : int
+        How many tokens there are, K, and the size of their vectors, D.
+    initializer : callable
+        Of W (K, D), by default standard normal.
+    """
+
+    def __init__(self, count, size, initializer=standard_normal):
+        self.count = positive_integer("Embedding", "count", count)
+        self.size = positive_integer("Embedding", "size", size)
+        self.initializer = initializer
+
+    def parameters(self):
+        return {"W": ((self.count, self.size), self.initializer)}
+
+    def operation(self, params, x, training, generator):
+        e, backward = embedding.forward(params["W"], x)
+        return e, lambda dy: (None, lambda: backward(dy))  # tokens have no derivative
+
+    def __repr__(self):
+        return f"Embedding({self.count}, {self.size})"
+
+
+@differentiable
+def swap_time_and_batch(x):
+    """Swap the first two axes: (N, T, ...) becomes (T, N, ...), and back.
+
+    Parameters
+    ----------
+    x : array, shape (N, T, ...)
+
+    Returns
+    -------
+    array, shape (T, N, ...)
+
+    Raises
+    ------
+    ValueError
+        If x has less than two axes.
+    """
+    if x.ndim < 2:
+        raise ValueError(f"swap_time_and_batch: x has shape {x.shape}, expected (N, T, ...)")
+    xp = array_namespace(x)
+    axes = (1, 0, *range(2, x.ndim))
+
+    def backward(dy):
+        return xp.permute_dims(dy, axes)
+
+    return xp.permute_dims(x, axes), backward
+
+
+class TimeFirst(Activation):
+    """Swap the axes of batch and time: `fit` cuts batches along the first axis, and recurrent
+    layers read along it. It is its own inverse.
+
+    Examples
+    --------
+    >>> import nnlearn as nn
+    >>> model = nn.Sequential(nn.TimeFirst(), nn.LSTM(8, 32, last=True), nn.Dense(32, 10))
+    """
+
+    def __init__(self):
+        super().__init__(swap_time_and_batch)

@@ -1,0 +1,1 @@
+"""The operations: functions of arrays, each with the backward pass that its chapter derives."""

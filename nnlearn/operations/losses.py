@@ -1,0 +1,137 @@
+"""Losses: scalars, means over the batch, each the negative logarithm of a likelihood."""
+
+import math
+
+from nnlearn.arrays.backend import array_namespace, on_host
+from nnlearn.derivative import differentiable
+from nnlearn.operations.activations import log_softmax, sigmoid, softplus
+
+
+@differentiable("prediction (...), target (...)")
+def mean_squared_error(prediction, target):
+    """Mean of (prediction - target)² over all elements.
+
+    Parameters
+    ----------
+    prediction, target : array, the same shape, floating-point
+
+    Returns
+    -------
+    array, shape ()
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or there is no element to take the mean of.
+
+    Notes
+    -----
+    Source: eq-mean-squared-error, eq-mean-squared-error-gradient.
+    """
+    xp = array_namespace(prediction, target)
+    n = count("mean_squared_error", "prediction", prediction.shape)
+    error = prediction - target
+    loss = xp.sum(error * error) / n
+
+    def backward(dloss):
+        gradient = error * (2 / n * dloss)  # eq-mean-squared-error-gradient
+        return gradient, lambda: -gradient
+
+    return loss, backward
+
+
+@differentiable("logits (..., K), labels int (...)")
+def softmax_cross_entropy(logits, labels):
+    """Mean of -log softmax(logits)[label]: the cross-entropy of K classes.
+
+    Parameters
+    ----------
+    logits : array, shape (..., K), floating-point
+    labels : array of int, shape (...)
+        The true classes, 0 to K - 1.
+
+    Returns
+    -------
+    array, shape ()
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, the batch is empty, or (where the labels are on the host: on a
+        GPU looking would wait for the device) a label is no class.
+
+    Notes
+    -----
+    Source: eq-softmax-cross-entropy, eq-softmax-cross-entropy-gradient.
+    """
+    xp = array_namespace(logits, labels)
+    n = count("softmax_cross_entropy", "labels", labels.shape)
+    K = logits.shape[-1]
+    _check_labels(labels, K)
+    log_p = log_softmax(logits)
+    classes = xp.arange(K, device=labels.device)
+    is_label = labels[..., None] == classes
+    loss = -xp.sum(xp.where(is_label, log_p, 0.0)) / n
+
+    def backward(dloss):
+        p = xp.exp(log_p)
+        return xp.where(is_label, p - 1, p) * (dloss / n)  # eq-softmax-cross-entropy-gradient
+
+    return loss, backward
+
+
+@differentiable("logits (...), targets (...)")
+def sigmoid_cross_entropy(logits, targets):
+    """Mean of -y log σ(z) - (1 - y) log(1 - σ(z)): the cross-entropy of yes and no.
+
+    Parameters
+    ----------
+    logits : array, any shape, floating-point
+        z, before the sigmoid.
+    targets : array, the same shape, floating-point
+        y, in [0, 1].
+
+    Returns
+    -------
+    array, shape ()
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or the batch is empty.
+
+    Notes
+    -----
+    Computed as softplus(z) - y z, which cannot overflow.
+    Source: eq-sigmoid-cross-entropy, eq-sigmoid-cross-entropy-gradient.
+    """
+    xp = array_namespace(logits, targets)
+    n = count("sigmoid_cross_entropy", "logits", logits.shape)
+    loss = xp.sum(softplus(logits) - targets * logits) / n
+
+    def backward(dloss):
+        return (
+            lambda: (sigmoid(logits) - targets) * (dloss / n),  # eq-sigmoid-cross-entropy-gradient
+            lambda: -logits * (dloss / n),
+        )
+
+    return loss, backward
+
+
+def count(operation, name, shape):
+    """Return how many elements a mean is over; refuse none."""
+    n = math.prod(shape)
+    if n == 0:
+        raise ValueError(
+            f"{operation}: {name} has shape {shape}, expected at least one element for a mean"
+        )
+    return n
+
+
+def _check_labels(labels, K):
+    """Refuse labels that are no class, where looking at them costs no wait."""
+    if on_host(labels) and (labels.min() < 0 or labels.max() >= K):
+        wrong = labels.min() if labels.min() < 0 else labels.max()
+        raise ValueError(
+            f"softmax_cross_entropy: labels contains {wrong}, expected classes 0 to {K - 1}"
+        )

@@ -1,0 +1,157 @@
+"""Normalization: over the batch, or over the features of one example."""
+
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.derivative import differentiable
+from nnlearn.shapes import as_rows
+
+
+def moments(x, axis):
+    """Return the mean and the variance (divided by the count) along axes, kept as size 1.
+
+    Parameters
+    ----------
+    x : array
+    axis : int or tuple of int
+    """
+    xp = array_namespace(x)
+    mean = xp.mean(x, axis=axis, keepdims=True)
+    centered = x - mean
+    return mean, xp.mean(centered * centered, axis=axis, keepdims=True)
+
+
+@differentiable("x (...)")
+def standardize(x, axis=-1, eps=1e-5):
+    """Give x mean 0 and variance (nearly) 1 along axes: x̂ = (x - μ) / √(σ² + ε).
+
+    Parameters
+    ----------
+    x : array, any shape, floating-point
+    axis : int or tuple of int
+        What μ and σ² are taken over.
+    eps : float
+        ε, which keeps the root away from zero.
+
+    Returns
+    -------
+    array
+        Of the same shape.
+
+    Notes
+    -----
+    μ and σ² depend on x too, which gives the two subtracted means of the gradient.
+    Source: eq-batch-norm, eq-batch-norm-gradient.
+    """
+    xp = array_namespace(x)
+    mean, variance = moments(x, axis)
+    scale = 1 / xp.sqrt(variance + eps)
+    x_hat = (x - mean) * scale
+
+    def backward(dx_hat):
+        shift = xp.mean(dx_hat, axis=axis, keepdims=True)
+        stretch = xp.mean(dx_hat * x_hat, axis=axis, keepdims=True)
+        return scale * (dx_hat - shift - x_hat * stretch)  # eq-batch-norm-gradient
+
+    return x_hat, backward
+
+
+@differentiable("x_hat (..., D), gamma (D), beta (D) -> y (..., D)")
+def scale_and_shift(x_hat, gamma, beta):
+    """Give every feature a scale and a shift of its own: y = γ x̂ + β.
+
+    Parameters
+    ----------
+    x_hat : array, shape (..., D), floating-point
+    gamma, beta : array, shape (D,)
+
+    Returns
+    -------
+    array, shape (..., D)
+
+    Notes
+    -----
+    Source: eq-batch-norm.
+    """
+    xp = array_namespace(x_hat, gamma, beta)
+    y = gamma * x_hat + beta
+
+    def backward(dy):
+        return (
+            lambda: dy * gamma,
+            lambda: xp.sum(as_rows(dy * x_hat), axis=0),
+            lambda: xp.sum(as_rows(dy), axis=0),
+        )
+
+    return y, backward
+
+
+@differentiable("x (..., D), gamma (D), beta (D) -> y (..., D)")
+def batch_norm(x, gamma, beta, eps=1e-5):
+    """Normalize every feature over the batch: y = γ (x - μ) / √(σ² + ε) + β.
+
+    Parameters
+    ----------
+    x : array, shape (..., D), floating-point
+        All dimensions but the last count as the batch.
+    gamma, beta : array, shape (D,)
+        Scale γ and shift β.
+    eps : float
+        ε, which keeps the root away from zero.
+
+    Returns
+    -------
+    array, shape (..., D)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or the batch is empty.
+
+    Notes
+    -----
+    Source: eq-batch-norm, eq-batch-norm-gradient.
+    """
+    if x.ndim < 2 or 0 in x.shape[:-1]:
+        raise ValueError(f"batch_norm: x has shape {x.shape}, expected at least one example")
+    return _normalized(x, gamma, beta, axis=tuple(range(x.ndim - 1)), eps=eps)
+
+
+@differentiable("x (..., D), gamma (D), beta (D) -> y (..., D)")
+def layer_norm(x, gamma, beta, eps=1e-5):
+    """Normalize every example over its features: y = γ (x - μ) / √(σ² + ε) + β.
+
+    Parameters
+    ----------
+    x : array, shape (..., D), floating-point
+    gamma, beta : array, shape (D,)
+        Scale γ and shift β.
+    eps : float
+        ε, which keeps the root away from zero.
+
+    Returns
+    -------
+    array, shape (..., D)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or there are no features.
+
+    Notes
+    -----
+    Source: eq-layer-norm, eq-layer-norm-gradient.
+    """
+    if x.shape[-1] == 0:
+        raise ValueError(f"layer_norm: x has shape {x.shape}, expected at least one feature")
+    return _normalized(x, gamma, beta, axis=-1, eps=eps)
+
+
+def _normalized(x, gamma, beta, axis, eps):
+    """Standardize, then scale and shift: two operations, and their backward passes in turn."""
+    x_hat, backward_x_hat = standardize.forward(x, axis, eps)
+    y, backward_y = scale_and_shift.forward(x_hat, gamma, beta)
+
+    def backward(dy):
+        dx_hat, dgamma, dbeta = backward_y(dy)
+        return lambda: backward_x_hat(dx_hat()), dgamma, dbeta
+
+    return y, backward

@@ -1,0 +1,198 @@
+"""Training for two players: a step of the discriminator, a step of the generator, and so on.
+
+The generator's gradient has to come through the discriminator: one backward function after the
+other, of the loss, of D, and of G. Nothing else is needed for it.
+"""
+
+import math
+
+import numpy as np
+from tqdm import tqdm
+
+from nnlearn.arrays.backend import array_namespace, normal
+from nnlearn.data.sets import batches
+from nnlearn.derivative import vjp
+from nnlearn.operations.gan import discriminator_loss, generator_loss
+from nnlearn.training.fit import shows_progress
+from nnlearn.training.runs import History
+
+
+def discriminator_step(D, params_D, real, fake, optimizer, generator=None):
+    """Move the discriminator one step up the value of the game, the generator held fixed.
+
+    Parameters
+    ----------
+    D : layer or model
+        Gives one logit for each example.
+    params_D : Parameters
+        Moved in place.
+    real, fake : array, shape (N, ...) and (M, ...)
+        Examples of the data and of the generator.
+    optimizer : Optimizer
+    generator : numpy.random.Generator, optional
+        Of the discriminator's dropout.
+
+    Returns
+    -------
+    array, shape ()
+        V(D, G) on these examples, before the step.
+
+    Notes
+    -----
+    Source: eq-gan-value, eq-discriminator-gradient.
+    """
+    xp = array_namespace(real, fake)
+    n = real.shape[0]
+    logits, backward_D = vjp(D, params_D, xp.concat([real, fake]), wrt=0, generator=generator)
+    loss, backward_loss = vjp(discriminator_loss, logits[:n, ...], logits[n:, ...])
+    optimizer.step(params_D, backward_D(xp.concat(backward_loss())))
+    return -loss
+
+
+def generator_step(
+    G, params_G, D, params_D, z, optimizer, kind="non-saturating", blur=0.0, generator=None
+):
+    """Move the generator one step down its loss, the discriminator held fixed.
+
+    Parameters
+    ----------
+    G, D : layer or model
+    params_G, params_D : Parameters
+        Those of G are moved in place.
+    z : array, shape (N, ...)
+        The noise that the generator turns into examples.
+    optimizer : Optimizer
+    kind : {"non-saturating", "minimax"}
+        Of the loss, see `generator_loss`.
+    blur : array, of the shape of the examples, optional
+        Added to them before D sees them.
+    generator : numpy.random.Generator, optional
+        Of dropout.
+
+    Returns
+    -------
+    array, shape ()
+        The loss, before the step.
+
+    Notes
+    -----
+    Source: eq-generator-backward.
+    """
+    fake, backward_G = vjp(G, params_G, z, wrt=0, generator=generator)
+    logits, backward_D = vjp(D, params_D, fake + blur, wrt=1, generator=generator)
+    loss, backward_loss = vjp(generator_loss, logits, kind)
+    optimizer.step(params_G, backward_G(backward_D(backward_loss())))  # eq-generator-backward
+    return loss
+
+
+def fit_gan(
+    G,
+    params_G,
+    D,
+    params_D,
+    x,
+    optimizers,
+    steps,
+    *,
+    latent,
+    batch_size=64,
+    kind="non-saturating",
+    noise=None,
+    look=None,
+    every=100,
+    seed=0,
+    progress=None,
+):
+    """Train a generator and a discriminator against each other, in place, step by step in turn.
+
+    Parameters
+    ----------
+    G, D : layer or model
+        G turns noise (N, latent) into examples, D examples into one logit each.
+    params_G, params_D : Parameters
+    x : array, shape (N, ...)
+        The data.
+    optimizers : pair of Optimizer
+        Of G and of D.
+    steps : int
+        How many each of the two takes.
+    latent : int
+        How many numbers z has; they are drawn from the standard normal distribution.
+    batch_size : int
+    kind : {"non-saturating", "minimax"}
+        Of the generator's loss.
+    noise : callable, optional
+        ``noise(t)``, t from 0 to 1 over the training, gives the standard deviation of noise that
+        is added to all that the discriminator sees, real and fake (eq-instance-noise).
+    look : callable, optional
+        Called without arguments after every `every` steps; gives a dict of numbers to record.
+    every : int
+        How many steps one entry of the history is the mean of.
+    seed : int
+        Of the shuffling, of the noise and of dropout.
+    progress : bool, optional
+        Whether to show a bar, as in `fit`.
+
+    Returns
+    -------
+    History
+        Lists by name: ``"step"``, ``"value"`` (V, before the discriminator's steps),
+        ``"generator_loss"``, and what `look` gives.
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit.
+
+    Notes
+    -----
+    The game of eq-gan-value; why neither waits for the other, and what it costs, see
+    eq-bilinear-alternating.
+    """
+    _check(x, optimizers, steps, latent, batch_size, every)
+    shuffling, chance = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    optimizer_G, optimizer_D = optimizers
+    history, sums, data = History(), [0.0, 0.0], iter(())
+    with tqdm(total=steps, unit="step", leave=False, disable=not shows_progress(progress)) as bar:
+        for step in range(1, steps + 1):
+            real, data = _next_batch(x, data, batch_size, shuffling)
+            size, strength = (real.shape[0], latent), noise(step / steps) if noise else 0.0
+            z = normal(chance, size, params_G.vector)
+            fake = G.forward(params_G, z, True, chance)[0]
+            real, fake = (a + _blur(chance, strength, a) for a in (real, fake))
+            value = discriminator_step(D, params_D, real, fake, optimizer_D, chance)
+            z, blur = normal(chance, size, params_G.vector), _blur(chance, strength, fake)
+            loss = generator_step(G, params_G, D, params_D, z, optimizer_G, kind, blur, chance)
+            sums = [sums[0] + value, sums[1] + loss]  # on the device: nothing waits for them
+            if step % every == 0:
+                means = dict(zip(("value", "generator_loss"), sums, strict=True))
+                means = {name: float(total) / every for name, total in means.items()}
+                history.add({"step": step} | means | (look() if look else {}))
+                sums = [0.0, 0.0]
+            bar.update()
+    return history
+
+
+def _blur(generator, strength, like):
+    """Draw noise like some examples; nothing where there is to be none."""
+    return strength * normal(generator, like.shape, like) if strength else 0.0
+
+
+def _next_batch(x, data, batch_size, generator):
+    """Take the next batch; when the data have been gone through, shuffle and begin again."""
+    batch = next(data, None)
+    if batch is None:
+        data = batches([x], batch_size, generator)
+        batch = next(data)
+    return batch[0], data
+
+
+def _check(x, optimizers, steps, latent, batch_size, every):
+    if x.ndim == 0 or x.shape[0] == 0:
+        raise ValueError(f"fit_gan: x has shape {x.shape}, expected at least one example")
+    if not isinstance(optimizers, tuple | list) or len(optimizers) != 2:
+        raise TypeError(f"fit_gan: optimizers is {optimizers!r}, expected a pair, of G and of D")
+    least = {"steps": (steps, 0), "latent": (latent, 1), "batch_size": (batch_size, 1)}
+    for name, (value, low) in (least | {"every": (every, 1)}).items():
+        if value < low or math.floor(value) != value:
+            raise ValueError(f"fit_gan: {name} is {value}, expected a whole number from {low}")

@@ -1,0 +1,83 @@
+"""Checkpoints: everything that training needs to go on, bit for bit, in one file.
+
+The file is a plain ``.npz`` of arrays and one JSON text, without pickle. It is written under a
+temporary name and renamed, so that a run that is killed leaves the old file or the new one.
+"""
+
+import json
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from nnlearn.arrays.backend import array_namespace, to_numpy
+
+_FORMAT = 1
+
+
+def save_checkpoint(path, arrays, facts):
+    """Write arrays and facts to one file, atomically.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its folder must exist.
+    arrays : dict of str to array
+    facts : dict
+        What JSON can hold.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            text = np.asarray(json.dumps({"format": _FORMAT, **facts}))
+            np.savez(file, facts=text, **{f"array.{k}": to_numpy(a) for k, a in arrays.items()})
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path):
+    """Read what `save_checkpoint` wrote.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray
+    facts : dict
+
+    Raises
+    ------
+    ValueError
+        If the file is no checkpoint of this format.
+    """
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            facts = json.loads(str(file["facts"]))
+            arrays = {k.removeprefix("array."): file[k] for k in file.files if k != "facts"}
+        if facts.pop("format", None) != _FORMAT:
+            raise ValueError(f"it has another format, expected {_FORMAT}")
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged file may fail in any way that unpacking can
+        raise ValueError(
+            f"load_checkpoint: {path} is no checkpoint of nnlearn ({type(error).__name__}: {error})"
+        ) from error
+    return arrays, facts
+
+
+def write_into(target, values):
+    """Copy a NumPy array into an array of any backend, in place."""
+    xp = array_namespace(target)
+    target[...] = xp.asarray(values, dtype=target.dtype, device=target.device)
+
+
+def checksum(*arrays):
+    """Return a short text that changes when an array's shape, dtype or a value does."""
+    crc = 0
+    for a in map(to_numpy, arrays):
+        crc = zlib.crc32(f"{a.shape}{a.dtype}".encode(), crc)
+        crc = zlib.crc32(np.ascontiguousarray(a).data.cast("B") if a.size else b"", crc)
+    return f"{crc:08x}"

@@ -1,0 +1,386 @@
+"""The built pages, as a reader's browser shows them.
+
+They are those of ``make book`` if that is newer than everything it is made of; otherwise a copy is
+built here, without executing the notebooks.
+"""
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlparse
+
+import pytest
+from paths import ROOT
+from screenshots import browser, find_browser, served
+
+import nnlearn as nn
+
+BUILT = ROOT / "_build" / "html"
+pytestmark = pytest.mark.xdist_group("site")
+
+
+def is_current():
+    """Whether the built book is newer than all that it is made of."""
+    if not (BUILT / "index.html").exists():
+        return False
+    sources = [ROOT / "_config.yml"]
+    for folder in ("book", "nnlearn", "tests"):
+        sources += [p for p in (ROOT / folder).rglob("*") if p.suffix not in (".pyc", "")]
+    newest = max(p.stat().st_mtime for p in sources if p.is_file())
+    return (BUILT / "index.html").stat().st_mtime > newest
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the built pages."""
+    if is_current():
+        return BUILT
+    copy = tmp_path_factory.mktemp("book")
+    leave_out = shutil.ignore_patterns(".venv", "_build", ".git", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, copy, dirs_exist_ok=True, ignore=leave_out)
+    config = (copy / "_config.yml").read_text(encoding="utf-8")
+    assert "execute_notebooks: force" in config
+    (copy / "_config.yml").write_text(
+        config.replace("execute_notebooks: force", 'execute_notebooks: "off"'), encoding="utf-8"
+    )
+    command = [
+        str(Path(sys.executable).with_name("jupyter-book")),
+        *("build", "book", "--config", "_config.yml", "--path-output", "."),
+        *("--warningiserror", "--keep-going"),
+    ]
+    result = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return copy / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def names(site):
+    """The pages that a reader sees, as paths such as "exercises/04-ann.html"."""
+    beside = {"_modules", "_static"}
+    paths = [p for p in sorted(site.rglob("*.html")) if not beside & set(p.parts)]
+    found = [str(p.relative_to(site)) for p in paths]
+    assert len(found) >= 15
+    return found
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    with served(site) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if find_browser() is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no Chromium")
+        pytest.skip("no Chromium on this machine")
+    with browser() as found:
+        yield found
+
+
+class Elements(HTMLParser):
+    """All elements of a page: (tag, attributes)."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.fixture(scope="module")
+def elements(site):
+    return {
+        str(p.relative_to(site)): Elements(p.read_text(encoding="utf-8")).found
+        for p in site.rglob("*.html")
+        if "_static" not in p.parts
+    }
+
+
+def test_every_link_leads_somewhere(site, elements):
+    anchors = {
+        page: {a[key] for _, a in found for key in ("id", "name") if a.get(key)}
+        for page, found in elements.items()
+    }
+    broken = []
+    for page, found in elements.items():
+        for tag, attributes in found:
+            link = attributes.get("href" if tag in ("a", "link") else "src")
+            if not link or urlparse(link).scheme or link.startswith("#pst-"):
+                continue
+            path, anchor = urldefrag(re.sub(r"\?[^#]*", "", link))
+            target = (site / page).parent / unquote(path) if path else site / page
+            if not target.exists():
+                broken.append(f"{page}: {link}")
+            elif anchor and target.suffix == ".html":
+                there = str(target.resolve().relative_to(site.resolve()))
+                if unquote(anchor) not in anchors[there]:
+                    broken.append(f"{page}: {link}")
+    assert broken == []
+
+
+def test_every_image_has_words_for_those_who_do_not_see_it(elements):
+    silent = [
+        f"{page}: {attributes.get('src')}"
+        for page, found in elements.items()
+        for tag, attributes in found
+        if tag == "img" and not attributes.get("alt")
+    ]
+    assert silent == []
+
+
+def test_every_page_has_a_language_a_title_a_description_and_one_main_heading(site, names):
+    for name in set(names) - {"genindex.html", "py-modindex.html", "search.html"}:
+        text = (site / name).read_text(encoding="utf-8")
+        assert '<html lang="en"' in text
+        assert re.search(r"<title>[^<]{5,}</title>", text), name
+        assert len(re.findall(r'<meta name="description" content="[^"]{20,}"', text)) == 1, name
+        article = text[text.index("<article") : text.index("</article>")]
+        assert len(re.findall(r"<h1\b", article)) == 1, name
+
+
+def test_no_page_loads_a_script_for_mathematics_or_icons(elements):
+    for page, found in elements.items():
+        for tag, attributes in found:
+            source = attributes.get("src") or ""
+            assert tag != "script" or not re.search("katex|mathjax|fontawesome|thebe", source), page
+
+
+def test_every_picture_has_its_size_and_waits_for_the_reader(site, elements):
+    for page, found in elements.items():
+        pictures = [a for tag, a in found if tag == "img" and "_images/" in a["src"]]
+        for number, attributes in enumerate(pictures):
+            assert int(attributes["width"]) > 100, page
+            assert int(attributes["height"]) > 30, page
+            assert (attributes.get("loading") == "lazy") == (number > 0), page
+
+
+def test_every_public_name_is_in_the_api_reference(site):
+    page = (site / "api.html").read_text(encoding="utf-8")
+    missing = [
+        name
+        for name in nn.__all__
+        if f'id="nnlearn.{name}"' not in page and f'id="module-nnlearn.{name}"' not in page
+    ]
+    assert missing == []
+
+
+def test_the_index_leads_from_each_equation_to_its_proof(site):
+    page = (site / "equations.html").read_text(encoding="utf-8")
+    assert page.count('class="equation docutils container"') >= 45
+    assert "no test" not in re.sub(r"<[^>]*>", "", page)
+
+
+def test_no_page_asks_another_host_or_complains(chromium, address, names):
+    strangers, complaints = set(), []
+
+    def asked(request):
+        if not request.url.startswith((address, "data:")):
+            strangers.add(request.url)
+
+    def said(message):
+        if message.type == "error":
+            complaints.append(message.text)
+
+    page = chromium.new_page()
+    page.on("request", asked)
+    page.on("console", said)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    for name in names:
+        page.goto(f"{address}/{name}", wait_until="load")
+    page.close()
+    assert strangers == set()
+    assert complaints == []
+
+
+def test_no_page_scrolls_sideways_on_a_phone(chromium, address, names):
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
+    wide = []
+    for name in names:
+        page.goto(f"{address}/{name}", wait_until="load")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        if width > 360:
+            wide.append(f"{name}: {width}")
+    page.close()
+    assert wide == []
+
+
+def test_a_wide_equation_can_be_scrolled_to_both_ends(chromium, address, names):
+    """Its left end is inside its box, and the box scrolls as far as the equation reaches."""
+    script = """() => [...document.querySelectorAll('div.math > .katex-display')].filter(box => {
+        const inner = box.querySelector('.katex-html').getBoundingClientRect();
+        return inner.left < box.getBoundingClientRect().left - 1;
+    }).map(box => box.textContent.slice(0, 60))"""
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
+    for name in names:
+        page.goto(f"{address}/{name}", wait_until="load")
+        assert page.evaluate(script) == [], name
+    page.close()
+
+
+def test_the_comma_after_a_formula_stands_at_its_end(chromium, address, names):
+    """Behind the formula's last piece, also where the formula takes two lines of a phone."""
+    script = """() => {
+        const marks = [...document.querySelectorAll('.bd-article span.math .punctuation')];
+        const wrong = marks.filter(mark => {
+            const strut = mark.parentElement.querySelector('.strut').getBoundingClientRect();
+            const at = mark.getBoundingClientRect();
+            return at.bottom < strut.top || at.top > strut.bottom;
+        });
+        const alone = [...document.querySelectorAll('.bd-article span.math')].filter(formula =>
+            /^[.,;:!?)]/.test(formula.nextSibling?.data ?? ''));
+        return [marks.length, [...wrong, ...alone].map(e => e.parentElement.textContent)];
+    }"""
+    page = chromium.new_page(viewport={"width": 360, "height": 740})
+    count = 0
+    for name in names:
+        page.goto(f"{address}/{name}", wait_until="load")
+        marks, wrong = page.evaluate(script)
+        assert wrong == [], name
+        count += marks
+    page.close()
+    assert count > 500
+
+
+def test_there_is_one_search_field(chromium, address):
+    for width in (1280, 390):
+        page = chromium.new_page(viewport={"width": width, "height": 900})
+        page.goto(f"{address}/02-learning.html", wait_until="load")
+        if width < 600:  # it stands in the menu
+            page.locator(".primary-toggle").click()
+            page.wait_for_timeout(500)
+        fields = page.locator(".search-button-field, .search-button, input[type=search]")
+        assert len([f for f in fields.all() if f.is_visible()]) == 1, width
+        page.close()
+
+
+def test_a_jump_arrives(chromium, address):
+    """From another page, and within a page whose pictures are not loaded on the way."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    top = "id => document.getElementById(id).getBoundingClientRect().top"
+    page.goto(f"{address}/02-learning.html#equation-eq-adam-step", wait_until="load")
+    page.wait_for_timeout(300)
+    assert 0 <= page.evaluate(top, "equation-eq-adam-step") < 120
+    page.goto(f"{address}/03-backpropagation.html", wait_until="load")
+    last = page.locator(".page-toc a").nth(-2)
+    anchor = last.get_attribute("href").removeprefix("#")
+    last.click()
+    page.wait_for_timeout(300)
+    assert 0 <= page.evaluate(top, anchor) < 120
+    page.close()
+
+
+def test_the_buttons_of_a_page_work(chromium, address):
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    page = context.new_page()
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{address}/02-learning.html", wait_until="load")
+    theme = "document.documentElement.dataset.theme"
+    assert page.evaluate(theme) == "dark"
+    page.locator(".theme-switch-button:visible").click()
+    assert page.evaluate(theme) == "light"
+    page.reload()
+    assert page.evaluate(theme) == "light"  # it is remembered
+
+    sidebar = page.locator(".bd-sidebar-primary")
+    assert sidebar.is_visible()
+    page.locator(".primary-toggle").click()
+    sidebar.wait_for(state="hidden")
+    page.locator(".primary-toggle").click()
+    sidebar.wait_for(state="visible")
+
+    first = page.locator(".cell_input div.highlight").first
+    first.hover()
+    first.locator(".copybtn").click()
+    page.wait_for_selector(".copybtn.success")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("Adam")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a")
+    assert complaints == []
+    context.close()
+
+
+def test_a_page_is_dark_before_its_scripts_are_there(chromium, address):
+    context = chromium.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.route("**/*.js*", lambda route: route.abort())
+    page.goto(f"{address}/02-learning.html", wait_until="load")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    context.close()
+
+
+@pytest.mark.parametrize("word", ["overfitting", "chain rule", "Adam"])
+def test_the_search_finds(chromium, address, word):
+    page = chromium.new_page()
+    page.goto(f"{address}/search.html?q={word}", wait_until="load")
+    page.wait_for_selector("#search-results li a", timeout=10_000)
+    assert page.locator("#search-results li").count() >= 1
+    page.close()
+
+
+def test_mathematics_is_there_without_javascript(chromium, address):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/04-ann.html", wait_until="load")
+    assert page.locator(".katex-display").count() >= 20
+    box = page.locator(".katex-display .katex-html").first.bounding_box()
+    assert box["width"] > 50
+    assert box["height"] > 15
+    context.close()
+
+
+CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_and_equations_stand_out(chromium, address, theme):
+    context = chromium.new_context(color_scheme=theme)
+    page = context.new_page()
+    for name in ("index", "04-ann", "exercises/03-backpropagation", "equations", "api"):
+        page.goto(f"{address}/{name}.html", wait_until="load")
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        assert page.evaluate(CONTRAST) == [], name
+    context.close()
+
+
+def test_a_dark_page_turns_its_figures_dark_but_not_its_photographs(chromium, address):
+    context = chromium.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{address}/02-learning.html", wait_until="load")
+    look = "e => getComputedStyle(e).filter"
+    assert "invert" in page.locator(".cell:not(.tag_photo) .cell_output img").first.evaluate(look)
+    assert "invert" not in page.locator(".cell.tag_photo .cell_output img").first.evaluate(look)
+    context.close()
+
+
+def test_no_server_of_the_mathematics_outlives_a_failed_start(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    prerender = importlib.import_module("prerender")
+    monkeypatch.setattr(prerender.time, "sleep", lambda seconds: None)
+    servers = []
+
+    def get():
+        servers.append(prerender.katex.Popen([sys.executable, "-c", "input()"], stdin=-1))
+        if len(servers) == 1:
+            raise ConnectionRefusedError
+        return servers[-1]
+
+    monkeypatch.setattr(prerender.katex.KaTeXServer, "get", get)
+    server = prerender.start_server(None)
+    assert len(servers) == 2
+    assert servers[0].poll() is not None  # or it would hold the build's output open for ever
+    assert server is servers[1]
+    assert server.poll() is None
+    server.communicate(b"the end\n")
+    servers[0].stdin.close()

@@ -1,0 +1,542 @@
+"""fit: it is the loop that one would write by hand, and it goes on where it was killed."""
+
+import io
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from interrupted import EPOCHS, OPTIMIZERS, data, model, train
+from witnesses import close
+
+import nnlearn as nn
+from nnlearn.data.sets import batches
+from nnlearn.training import fit as training
+from nnlearn.training import runs
+
+
+def same(run, other):
+    """Every array and every number, bit for bit."""
+    assert set(run) == set(other)
+    for name in run:
+        np.testing.assert_array_equal(run[name], other[name], name)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    return train()
+
+
+# --- the loop ----------------------------------------------------------------------------------
+
+
+def test_it_equals_the_loop_written_by_hand(uninterrupted):
+    network = model()
+    params, optimizer = network.init(seed=1), OPTIMIZERS["Adam"]()
+    shuffling, chance = (np.random.default_rng(s) for s in np.random.SeedSequence(5).spawn(2))
+    losses, looks, best = [], [], None
+    while len(losses) < EPOCHS and (not looks or len(looks) - 1 - np.argmin(looks) < 3):
+        total = 0.0
+        for x, y in batches(data(100, 0), 16, shuffling):
+            logits, backward = nn.vjp(network, params, x, wrt=0, generator=chance)
+            loss, backward_loss = nn.vjp(nn.softmax_cross_entropy, logits, y)
+            grads = backward(backward_loss())
+            nn.clip_gradient_norm(grads, 1.5)
+            optimizer.step(params, grads)
+            total += loss * len(x)
+        losses.append(float(total) / 100)
+        x, y = data(60, 1)
+        looks.append(float(nn.softmax_cross_entropy(network(params, x), y)))
+        if looks[-1] == min(looks):
+            best = params.copy()
+    np.testing.assert_array_equal(uninterrupted["loss"], losses)
+    np.testing.assert_array_equal(uninterrupted["validation_loss"], looks)
+    np.testing.assert_array_equal(uninterrupted["theta"], best.vector)
+    np.testing.assert_array_equal(uninterrupted["state"], best.state.vector)
+
+
+def test_it_works_wherever_arrays_live(space, uninterrupted):
+    """The same numbers, up to rounding: initial values, batches and chance are the same."""
+    space.use()
+    try:
+        network = model()
+        params = network.init(seed=1)
+    finally:
+        nn.use_backend("numpy")
+    history = nn.fit(
+        network,
+        params,
+        nn.softmax_cross_entropy,
+        [space.array(a) for a in data(100, 0)],
+        nn.Adam(0.02, weight_decay=0.01),
+        2,
+        batch_size=16,
+        validation=[space.array(a) for a in data(60, 1)],
+        metrics={"accuracy": nn.accuracy},
+        seed=5,
+        clip_norm=1.5,
+    )
+    assert space.holds(params.vector)
+    assert all(type(v) is float for values in history.values() for v in values)
+    if space.name != "cupy":  # on a GPU the chance of dropout is drawn there
+        close(history["loss"], uninterrupted["loss"][:2], 1e-4, "loss")
+        close(history["validation_loss"], uninterrupted["validation_loss"][:2], 1e-4, "loss")
+
+
+def test_a_straight_line_is_found(rng):
+    """Least squares has an answer of its own: NumPy's solver."""
+    x = rng.normal(size=(50, 3))
+    y = x @ rng.normal(size=(3, 1)) + 0.7 + 0.1 * rng.normal(size=(50, 1))
+    layer = nn.Dense(3, 1)
+    params = layer.init(dtype="float64")
+    history = nn.fit(layer, params, nn.mean_squared_error, (x, y), nn.SGD(0.1), 300, batch_size=50)
+    solution = np.linalg.lstsq(np.hstack([x, np.ones((50, 1))]), y, rcond=None)[0]
+    close(np.concatenate([params["W"][0], params["b"]]), solution[:, 0], 1e-6, "solution")
+    assert list(history) == ["loss"]
+    assert history.epochs == 300
+    assert history.best_epoch is None
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_a_last_batch_that_is_smaller_counts_by_its_size():
+    """The recorded loss is the mean over examples, not over batches."""
+    x, y = np.zeros((5, 1)), np.array([[0.0], [0.0], [0.0], [0.0], [10.0]])
+    layer = nn.Dense(1, 1)
+    params = layer.init(dtype="float64")
+    history = nn.fit(layer, params, nn.mean_squared_error, (x, y), nn.SGD(0.0), 1, batch_size=3)
+    assert history["loss"] == [20.0]
+
+
+def test_the_seed_decides():
+    first, again, other = (
+        nn.fit(m, m.init(), nn.softmax_cross_entropy, data(50, 0), nn.SGD(0.1), 2, seed=seed)
+        for m, seed in [(model(), 1), (model(), 1), (model(), 2)]
+    )
+    assert first == again
+    assert first != other
+
+
+def test_no_epochs():
+    network = model()
+    params = network.init()
+    before = params.vector.copy()
+    history = nn.fit(network, params, nn.softmax_cross_entropy, data(9, 0), nn.SGD(0.1), 0)
+    assert history == {}
+    np.testing.assert_array_equal(params.vector, before)
+
+
+def test_early_stopping_goes_back_to_the_best(rng):
+    """A step that is far too long: the first epoch was the best, and its parameters come back."""
+    layer = nn.Dense(2, 1)
+    params = layer.init(dtype="float64")
+    x = rng.normal(size=(20, 2))
+    pair = x, x @ np.ones((2, 1))
+    history = nn.fit(
+        layer, params, nn.mean_squared_error, pair, nn.SGD(1.5), 50, validation=pair, patience=4
+    )
+    assert history.best_epoch == 0
+    assert history.epochs == 5
+    loss = float(nn.mean_squared_error(layer(params, x), pair[1]))
+    assert loss == history["validation_loss"][0]
+
+
+# --- going on, bit for bit ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("patience", [None, 3])
+def test_stopped_after_any_epoch_it_goes_on(tmp_path, optimizer, patience):
+    whole = train(optimizer=optimizer, patience=patience)
+    for stop in range(EPOCHS + 1):
+        path = tmp_path / f"{stop}.npz"
+        train(path, stop, optimizer, patience)
+        same(train(path, EPOCHS, optimizer, patience), whole)
+        same(train(path, EPOCHS, optimizer, patience), whole)  # finished: nothing is left to do
+
+
+def test_stopped_every_epoch(tmp_path, uninterrupted):
+    for epochs in range(1, EPOCHS + 1):
+        run = train(tmp_path / "run.npz", epochs)
+    same(run, uninterrupted)
+
+
+def test_an_exception_in_the_middle_of_an_epoch(tmp_path, monkeypatch, uninterrupted):
+    """Ctrl-C while training: the half epoch is done again, from the checkpoint before it."""
+    steps = iter(range(1000))
+    step = nn.Adam.step
+
+    def interrupted(self, params, grads):
+        if next(steps) == 24:
+            raise KeyboardInterrupt
+        step(self, params, grads)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(nn.Adam, "step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "run.npz")
+    same(train(tmp_path / "run.npz"), uninterrupted)
+    assert os.listdir(tmp_path) == ["run.npz"]
+
+
+def start(checkpoint, result):
+    here = Path(__file__).parent
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, str(here / "interrupted.py"), str(checkpoint), str(result)]
+    return subprocess.Popen(command, env=environment)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_killed_at_random_moments(tmp_path):
+    """SIGKILL again and again, between epochs, in them and while a file is written."""
+    checkpoint, result = tmp_path / "run.npz", tmp_path / "result.npz"
+    begin = time.monotonic()
+    assert start(tmp_path / "other.npz", tmp_path / "whole.npz").wait(60) == 0
+    whole_run = time.monotonic() - begin
+    chance, kills = random.Random(0), 0
+    for _ in range(40):
+        process = start(checkpoint, result)
+        # most of a run is starting Python: wait for a sign of life, then a moment more
+        known = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
+        limit = time.monotonic() + 30 + 10 * whole_run
+        while process.poll() is None and time.monotonic() < limit:
+            if checkpoint.exists() and checkpoint.stat().st_mtime_ns != known:
+                break
+            time.sleep(0.0005)
+        if kills < 4:
+            time.sleep(chance.uniform(0, 0.01))
+            process.kill()
+        if process.wait(60) == 0:
+            break
+        assert process.returncode == -signal.SIGKILL
+        kills += 1
+    assert kills >= 2, "it was never killed while it trained"
+    with np.load(result) as resumed, np.load(tmp_path / "whole.npz") as whole:
+        same(dict(resumed), dict(whole))
+
+
+def test_a_checkpoint_written_on_one_backend_goes_on_there(space, tmp_path):
+    """Saved and taken up on the same device; optimizer's memory and running statistics too."""
+
+    def run(epochs, checkpoint):
+        space.use()
+        try:
+            network = model()
+            params = network.init(seed=1)
+        finally:
+            nn.use_backend("numpy")
+        pair = [space.array(a) for a in data(40, 0)]
+        optimizer = nn.Adam(0.02)
+        nn.fit(
+            network,
+            params,
+            nn.softmax_cross_entropy,
+            pair,
+            optimizer,
+            epochs,
+            validation=pair,
+            patience=5,
+            checkpoint=checkpoint,
+        )
+        assert space.holds(optimizer.memory["mean"])
+        return params
+
+    whole = run(3, None)
+    run(1, tmp_path / "run.npz")
+    resumed = run(3, tmp_path / "run.npz")
+    assert space.holds(resumed.vector)
+    assert space.holds(resumed.state.vector)
+    np.testing.assert_array_equal(nn.to_numpy(resumed.vector), nn.to_numpy(whole.vector))
+    np.testing.assert_array_equal(
+        nn.to_numpy(resumed.state.vector), nn.to_numpy(whole.state.vector)
+    )
+
+
+def test_a_failed_write_leaves_the_last_checkpoint(tmp_path, monkeypatch, uninterrupted):
+    path = tmp_path / "run.npz"
+    train(path, 2)
+
+    def fail(*args):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail)
+        with pytest.raises(OSError, match="no space left"):
+            train(path)
+    assert os.listdir(tmp_path) == ["run.npz"]
+    same(train(path), uninterrupted)
+
+
+# --- another run's checkpoint ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"optimizer": nn.Adam(0.01)}, "optimizer"),
+        ({"optimizer": nn.SGD(0.02)}, "optimizer"),
+        ({"model": nn.Sequential(nn.Dense(6, 3), nn.Dropout(0.2))}, "model"),
+        ({"model": nn.Sequential(nn.Dense(6, 3), nn.BatchNorm(3, momentum=0.2))}, "model"),
+        ({"model_seed": 2}, "parameters"),
+        ({"loss": nn.differentiable(lambda z, y: nn.softmax_cross_entropy.forward(z, y))}, "loss"),
+        ({"data": data(40, 8)}, "data"),
+        ({"validation": data(30, 8)}, "validation"),
+        ({"validation": None}, "validation"),
+        ({"seed": 6}, "generators"),
+        ({"batch_size": 17}, "batch_size"),
+        ({"clip_norm": 2.0}, "clip_norm"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, change, what):
+    network = nn.Sequential(nn.Dense(6, 3), nn.BatchNorm(3))
+    settings = {
+        "model": network,
+        "model_seed": 1,
+        "loss": nn.softmax_cross_entropy,
+        "data": data(40, 0),
+        "optimizer": nn.Adam(0.02),
+        "validation": data(30, 1),
+        "checkpoint": tmp_path / "run.npz",
+    }
+
+    def run(model, model_seed, loss, data, optimizer, **settings):
+        params = model.init(seed=model_seed)
+        before = params.vector.copy()
+        try:
+            nn.fit(model, params, loss, data, optimizer, 1, **settings)
+        except ValueError:
+            np.testing.assert_array_equal(params.vector, before, "refused, but changed")
+            raise
+
+    run(**settings)
+    with pytest.raises(ValueError, match=rf"run\.npz is of another run: its {what} is .*, here"):
+        run(**settings | {"optimizer": nn.Adam(0.02)} | change)
+
+
+def test_a_reader_s_own_layer_can_go_on(tmp_path):
+    """Its text has no address of memory, which would be another one tomorrow."""
+
+    class Scale(nn.Layer):
+        def __init__(self, factor):
+            self.factor = factor
+
+        def operation(self, params, x, training, generator):
+            return x * self.factor, lambda dy: dy * self.factor
+
+    for factor in (2.0, 2.0):
+        network = nn.Sequential(Scale(factor), nn.Dense(6, 3))
+        params, path = network.init(), tmp_path / "run.npz"
+        nn.fit(
+            network,
+            params,
+            nn.softmax_cross_entropy,
+            data(20, 0),
+            nn.SGD(0.1),
+            2,
+            checkpoint=path,
+        )
+    other = nn.Sequential(Scale(3.0), nn.Dense(6, 3))
+    with pytest.raises(ValueError, match="its model is"):
+        nn.fit(
+            other,
+            other.init(),
+            nn.softmax_cross_entropy,
+            data(20, 0),
+            nn.SGD(0.1),
+            2,
+            checkpoint=path,
+        )
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
+def test_a_damaged_checkpoint_is_refused(tmp_path, content):
+    path = tmp_path / "run.npz"
+    train(path, 1)
+    path.write_bytes(content if content is not None else path.read_bytes()[:-30])
+    with pytest.raises(ValueError, match=r"run\.npz is no checkpoint of nnlearn"):
+        train(path, 2)
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path):
+    runs.save_checkpoint(tmp_path / "run.npz", {}, {})
+    with pytest.raises(ValueError, match="is of another run"):
+        train(tmp_path / "run.npz", 2)
+
+
+# --- arguments ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"data": np.ones((4, 6))}, TypeError, r"data is ndarray, expected a pair \(x, target\)"),
+        ({"data": data(4, 0)[:1]}, TypeError, "data is tuple, expected a pair"),
+        (
+            {"data": (np.ones((4, 6)), np.ones(3, int))},
+            ValueError,
+            r"data has lengths \[4, 3\], expected two equal, not zero",
+        ),
+        ({"data": (np.ones((0, 6)), np.ones(0, int))}, ValueError, r"lengths \[0, 0\]"),
+        ({"data": (np.array(1.0), np.array(1))}, ValueError, r"lengths \[0, 0\]"),
+        ({"validation": data(4, 0)[0]}, TypeError, "validation is ndarray"),
+        ({"epochs": -1}, ValueError, "epochs is -1, expected a whole number, not negative"),
+        ({"epochs": 1.5}, ValueError, "epochs is 1.5"),
+        ({"batch_size": 0}, ValueError, "batch_size is 0, expected at least 1"),
+        ({"patience": 2}, ValueError, "patience is given, expected validation data"),
+        ({"patience": 0, "validation": data(9, 1)}, ValueError, "patience is 0, expected at"),
+        ({"metrics": {"a": nn.accuracy}}, ValueError, "metrics is given, expected validation data"),
+        ({"clip_norm": 0}, ValueError, "max_norm is 0"),
+    ],
+)
+def test_arguments_that_do_not_fit(change, error, message):
+    network = model()
+    params = network.init()
+    before = params.vector.copy()
+    settings = {"data": data(20, 0), "epochs": 1, "optimizer": nn.SGD(0.1)} | change
+    with pytest.raises(error, match=message):
+        nn.fit(network, params, nn.softmax_cross_entropy, **settings)
+    np.testing.assert_array_equal(params.vector, before)
+
+
+# --- what is shown meanwhile -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_bar_leaves_nothing_behind(monkeypatch, shown):
+    """What a terminal shows at the end: carriage returns go back, later letters cover earlier."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    network = model()
+    nn.fit(
+        network,
+        network.init(),
+        nn.softmax_cross_entropy,
+        data(20, 0),
+        nn.SGD(0.1),
+        3,
+        progress=shown,
+    )
+    assert bool(stream.getvalue()) is shown
+    line = ""
+    for piece in stream.getvalue().split("\r"):
+        line = piece + line[len(piece) :]
+    assert line.strip() == ""
+
+
+def test_when_the_bar_is_shown(monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.delenv("NNLEARN_PROGRESS", raising=False)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert training.shows_progress(None)
+    assert not training.shows_progress(False)
+    monkeypatch.setenv("NNLEARN_PROGRESS", "0")
+    assert not training.shows_progress(None)
+    assert training.shows_progress(True)
+    monkeypatch.delenv("NNLEARN_PROGRESS")
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert not training.shows_progress(None)
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    assert training.shows_progress(None)
+
+
+# --- history, predict, accuracy ----------------------------------------------------------------
+
+
+def test_history():
+    history = nn.History()
+    assert history.epochs == 0
+    assert history.best_epoch is None
+    for loss in (3.0, 1.0, 2.0, 1.0):
+        history.add({"loss": loss / 2, "validation_loss": loss})
+    assert history == {"loss": [1.5, 0.5, 1.0, 0.5], "validation_loss": [3.0, 1.0, 2.0, 1.0]}
+    assert history.epochs == 4
+    assert history.best_epoch == 1  # the first of equals
+
+
+def test_a_loss_that_is_no_number_is_never_the_best():
+    history = nn.History()
+    for loss in (math.nan, 2.0, math.nan, 1.0, math.nan):
+        history.add({"loss": loss, "validation_loss": loss})
+    assert history.best_epoch == 3
+
+
+def test_patience_ends_with_a_loss_that_is_no_number():
+    network = nn.Dense(6, 3)
+    params = network.init()
+    params.vector[...] = np.nan
+    pair = data(20, 0)
+    history = nn.fit(
+        network,
+        params,
+        nn.softmax_cross_entropy,
+        pair,
+        nn.SGD(0.1),
+        30,
+        validation=pair,
+        patience=3,
+    )
+    assert history.epochs == 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 10, 11])
+def test_predict(space, count, rng):
+    network = nn.Sequential(nn.Dense(6, 3), nn.Tanh())
+    here = network.init(dtype="float64")
+    params = nn.Parameters(space.array(here.vector), here.layout)
+    x = rng.normal(size=(count, 6))
+    y = nn.predict(network, params, space.array(x), batch_size=5)
+    assert space.holds(y)
+    assert y.shape == (count, 3)
+    close(nn.to_numpy(y), network(here, x), 1e-14, "in batches")
+
+
+def test_accuracy(space, rng):
+    logits, labels = rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
+    share = sum(np.argmax(row) == label for row, label in zip(logits, labels, strict=True)) / 50
+    result = nn.accuracy(space.array(logits), space.array(labels))
+    assert type(result) is float
+    assert abs(result - share) < 1e-6
+    hits = torch.tensor(logits).argmax(dim=1) == torch.tensor(labels)
+    assert abs(result - hits.double().mean().item()) < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(40,), (40, 1)])
+@pytest.mark.parametrize("dtype", ["int64", "float64"])
+def test_accuracy_of_yes_and_no(space, shape, dtype, rng):
+    logits, labels = rng.normal(size=shape), rng.integers(0, 2, 40)
+    share = np.mean((logits.ravel() > 0) == labels)
+    for target in (labels, labels.reshape(shape)):
+        result = nn.accuracy(space.array(logits), space.array(target.astype(dtype)))
+        assert abs(result - share) < 1e-6
+
+
+def test_a_checkpoint_with_other_metrics_is_refused(tmp_path):
+    """Else the lists of the history would be of unequal length."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 3)), rng.integers(0, 2, 8)
+    model = nn.Sequential(nn.Dense(3, 2))
+
+    def run(metrics, epochs):
+        return nn.fit(
+            model,
+            model.init(dtype="float64"),
+            nn.softmax_cross_entropy,
+            (x, y),
+            nn.SGD(0.1),
+            epochs,
+            validation=(x, y),
+            metrics=metrics,
+            checkpoint=tmp_path / "run.npz",
+        )
+
+    run({"accuracy": nn.accuracy}, 1)
+    with pytest.raises(ValueError, match="metrics"):
+        run({"other": nn.accuracy}, 2)

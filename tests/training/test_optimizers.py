@@ -1,0 +1,213 @@
+"""Optimizers against PyTorch's, and against their equations in loops, over a dozen steps."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from witnesses import close
+
+import nnlearn as nn
+
+STEPS = 12
+SIZE = 7
+
+
+def quadratic(rng):
+    """A loss whose gradient depends on θ, so that every step counts for the next one."""
+    A = rng.normal(size=(SIZE, SIZE))
+    return lambda theta: A @ A.T @ theta / SIZE + np.sin(3 * theta)
+
+
+def run_ours(space, optimizer, gradient, start, dtype="float64"):
+    params = nn.Parameters(space.array(start, dtype), {"W": (SIZE,)})
+    vector, path = params.vector, []
+    for _ in range(STEPS):
+        g = space.array(gradient(nn.to_numpy(params.vector)), dtype)
+        grads = nn.Parameters(g, params.layout)
+        before = nn.to_numpy(g).copy()
+        optimizer.step(params, grads)
+        np.testing.assert_array_equal(nn.to_numpy(g), before, "the gradient was changed")
+        path.append(nn.to_numpy(params.vector).copy())
+    assert params.vector is vector  # in place
+    assert str(vector.dtype).endswith(dtype)
+    assert space.holds(vector)
+    return np.array(path)
+
+
+def run_torch(make, gradient, start):
+    theta = torch.nn.Parameter(torch.tensor(start))
+    optimizer, path = make([theta]), []
+    for _ in range(STEPS):
+        theta.grad = torch.tensor(gradient(theta.detach().numpy()))
+        optimizer.step()
+        path.append(theta.detach().numpy().copy())
+    return np.array(path)
+
+
+def run_literal(rule, gradient, start):
+    """A rule for one number: θ, g, what it remembers, and which step it is."""
+    theta, memory, path = list(start), [{} for _ in start], []
+    for t in range(1, STEPS + 1):
+        g = gradient(np.array(theta))
+        theta = [rule(theta[i], g[i], memory[i], t) for i in range(SIZE)]
+        path.append(list(theta))
+    return np.array(path)
+
+
+def sgd_literal(rate, momentum=0.0, nesterov=False, decay=0.0):
+    def rule(theta, g, memory, t):
+        g = g + decay * theta
+        v = memory["v"] = momentum * memory.get("v", 0.0) + g
+        return theta - rate * (g + momentum * v if nesterov else v)
+
+    return rule
+
+
+def adam_literal(rate, beta1=0.9, beta2=0.999, eps=1e-8, decay=0.0):
+    def rule(theta, g, memory, t):
+        m = memory["m"] = beta1 * memory.get("m", 0.0) + (1 - beta1) * g
+        s = memory["s"] = beta2 * memory.get("s", 0.0) + (1 - beta2) * g * g
+        m_hat, s_hat = m / (1 - beta1**t), s / (1 - beta2**t)
+        return theta - rate * decay * theta - rate * m_hat / (math.sqrt(s_hat) + eps)
+
+    return rule
+
+
+CASES = {
+    "plain": (
+        lambda: nn.SGD(0.1),
+        lambda p: torch.optim.SGD(p, lr=0.1),
+        sgd_literal(0.1),
+    ),
+    "momentum": (
+        lambda: nn.SGD(0.05, momentum=0.9),
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9),
+        sgd_literal(0.05, 0.9),
+    ),
+    "nesterov": (
+        lambda: nn.SGD(0.05, momentum=0.8, nesterov=True),
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.8, nesterov=True),
+        sgd_literal(0.05, 0.8, nesterov=True),
+    ),
+    "weight decay": (
+        lambda: nn.SGD(0.1, weight_decay=0.2),
+        lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.2),
+        sgd_literal(0.1, decay=0.2),
+    ),
+    "all of SGD": (
+        lambda: nn.SGD(0.05, momentum=0.7, nesterov=True, weight_decay=0.3),
+        lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.7, nesterov=True, weight_decay=0.3),
+        sgd_literal(0.05, 0.7, nesterov=True, decay=0.3),
+    ),
+    "Adam": (
+        lambda: nn.Adam(),
+        lambda p: torch.optim.Adam(p),
+        adam_literal(1e-3),
+    ),
+    "Adam, other settings": (
+        lambda: nn.Adam(0.1, betas=(0.5, 0.8), eps=1e-2),
+        lambda p: torch.optim.Adam(p, lr=0.1, betas=(0.5, 0.8), eps=1e-2),
+        adam_literal(0.1, 0.5, 0.8, 1e-2),
+    ),
+    "AdamW": (
+        lambda: nn.Adam(0.05, weight_decay=0.3),
+        lambda p: torch.optim.AdamW(p, lr=0.05, weight_decay=0.3),
+        adam_literal(0.05, decay=0.3),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_steps(space, name, rng):
+    ours, by_torch, literal = CASES[name]
+    gradient, start = quadratic(rng), rng.normal(size=SIZE)
+    path = run_ours(space, ours(), gradient, start)
+    close(path, run_literal(literal, gradient, start), 1e-10, "loops")
+    close(path, run_torch(by_torch, gradient, start), 1e-10, "PyTorch")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_float32_stays_float32(space, name, rng):
+    gradient, start = quadratic(rng), rng.normal(size=SIZE)
+    path = run_ours(space, CASES[name][0](), gradient, start, "float32")
+    close(path, run_literal(CASES[name][2], gradient, start), 1e-3, "loops")
+
+
+@pytest.mark.parametrize("name", CASES)
+@given(size=st.integers(0, 9), block=st.integers(1, 4))
+def test_blocks_change_no_bit(name, size, block):
+    """Working block by block gives what the whole vector at once gives."""
+    from unittest import mock
+
+    from nnlearn.arrays import backend
+    from nnlearn.training import optimizers
+
+    rng = np.random.default_rng(size)
+    start, gradients = rng.normal(size=size), rng.normal(size=(3, size))
+    results = []
+    for length in (block, 10_000):
+        params = nn.Parameters(start.copy(), {"W": (size,)})
+        optimizer = CASES[name][0]()
+        with mock.patch.object(optimizers, "blocks", lambda v, n=length: backend.blocks(v, n)):
+            for g in gradients:
+                optimizer.step(params, nn.Parameters(g.copy(), params.layout))
+        results.append(params.vector)
+    np.testing.assert_array_equal(*results)
+
+
+def test_adam_moves_by_the_learning_rate_at_first(space):
+    """The bias correction: the first step is η in every direction, however small the gradient."""
+    params = nn.Parameters(space.array(np.zeros(3)), {"W": (3,)})
+    grads = nn.Parameters(space.array([1e-3, -5.0, 1e4]), {"W": (3,)})
+    nn.Adam(0.1).step(params, grads)
+    close(nn.to_numpy(params.vector), [-0.1, 0.1, -0.1], 1e-5, "first step")
+
+
+def test_what_is_remembered(space):
+    params = nn.Parameters(space.array(np.zeros(3)), {"W": (3,)})
+    grads = nn.Parameters(space.array(np.ones(3)), {"W": (3,)})
+    for optimizer, names in [
+        (nn.SGD(0.1), set()),
+        (nn.SGD(0.1, momentum=0.5), {"velocity"}),
+        (nn.Adam(), {"mean", "square"}),
+    ]:
+        assert optimizer.steps == 0
+        optimizer.step(params, grads)
+        optimizer.step(params, grads)
+        assert optimizer.steps == 2
+        assert set(optimizer.memory) == names
+        assert all(space.holds(a) for a in optimizer.memory.values())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: nn.SGD(-0.1), r"SGD: learning_rate is -0.1, expected a number in \[0, inf\)"),
+        (lambda: nn.SGD(math.nan), "SGD: learning_rate is nan"),
+        (lambda: nn.SGD(math.inf), "SGD: learning_rate is inf"),
+        (lambda: nn.SGD(0.1, momentum=1.0), r"SGD: momentum is 1.0, expected .*\[0, 1\)"),
+        (lambda: nn.SGD(0.1, weight_decay=-1), "SGD: weight_decay is -1"),
+        (lambda: nn.SGD(0.1, nesterov=True), "SGD: nesterov is True, expected a momentum"),
+        (lambda: nn.Adam(betas=(0.9, 1.0)), r"Adam: betas\[1\] is 1.0"),
+        (lambda: nn.Adam(betas=(-0.1, 0.9)), r"Adam: betas\[0\] is -0.1"),
+        (lambda: nn.Adam(eps=-1e-8), "Adam: eps is -1e-08"),
+    ],
+)
+def test_settings_that_do_not_fit(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("optimizer", [nn.SGD(0.1, momentum=0.9), nn.Adam()])
+def test_forms_that_do_not_fit(optimizer):
+    params = nn.Parameters(np.zeros(3), {"W": (3,)})
+    small = nn.Parameters(np.zeros(2), {"W": (2,)})
+    with pytest.raises(ValueError, match=r"step: grads has shape \(2,\), .*parameters, \(3,\)"):
+        optimizer.step(params, small)
+    optimizer.step(params, params.zeros_like())
+    with pytest.raises(ValueError, match=r"has shape \(3,\), expected that of .*\(2,\)"):
+        optimizer.step(small, small.zeros_like())
+    assert optimizer.steps == 1  # what is refused is no step
