@@ -150,7 +150,7 @@ def test_every_layer_at_once(rng):
     generator = np.random.default_rng(5)
     state = copy.deepcopy(generator.bit_generator.state)
     x = rng.normal(size=(6, 3)).astype("float32")
-    assert nn.check_gradients(model, params, x, generator=generator) < 1e-6
+    assert nn.check_gradients(model, params, x, rng=generator) < 1e-6
     np.testing.assert_array_equal(params.vector, before.vector)
     np.testing.assert_array_equal(params.state.vector, before.state.vector)
     assert generator.bit_generator.state == state

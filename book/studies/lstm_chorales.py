@@ -75,7 +75,7 @@ def train(model, params, melodies, generator):
         order = generator.permutation(len(melodies))
         for start in range(0, len(order), 16):
             batch, counts = side_by_side([melodies[i] for i in order[start : start + 16]])
-            logits, backward = nn.vjp(model, params, batch[:-1], wrt=0, generator=generator)
+            logits, backward = nn.vjp(model, params, batch[:-1], wrt=0, rng=generator)
             dlogits = nn.softmax(logits) - np.eye(music.TOKENS, dtype="float32")[batch[1:]]
             grads = backward(dlogits * (counts / counts.sum())[..., None])
             nn.clip_gradient_norm(grads, 1.0)

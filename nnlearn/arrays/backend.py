@@ -259,7 +259,7 @@ def _dtype_name(library, dtype):
     return str(dtype).rpartition(".")[2]
 
 
-def uniform(generator, like):
+def uniform(rng, like):
     """Draw numbers, uniform in [0, 1), of the shape, dtype and device of `like`.
 
     The generator is NumPy's, on the host, so that its state is one thing to save. On a GPU it
@@ -267,33 +267,33 @@ def uniform(generator, like):
 
     Parameters
     ----------
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
     like : array, any shape, floating-point
     """
     xp = array_namespace(like)
     if _is_cupy(like):
-        device_generator = xp.random.default_rng(int(generator.integers(2**63)))
-        return device_generator.random(like.shape, dtype=like.dtype)
+        device_rng = xp.random.default_rng(int(rng.integers(2**63)))
+        return device_rng.random(like.shape, dtype=like.dtype)
     dtype = np.float64 if str(like.dtype).endswith("float64") else np.float32
-    numbers = generator.random(like.shape, dtype=dtype)
+    numbers = rng.random(like.shape, dtype=dtype)
     return xp.asarray(numbers, device=array_api_compat.device(like))
 
 
-def normal(generator, shape, like):
+def normal(rng, shape, like):
     """Draw standard normal numbers of a shape, with the dtype and on the device of `like`.
 
     As with `uniform`, on a GPU the generator only draws the seed of one there.
 
     Parameters
     ----------
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
     shape : tuple of int
     like : array, floating-point
     """
     xp = array_namespace(like)
     if _is_cupy(like):
-        device_generator = xp.random.default_rng(int(generator.integers(2**63)))
-        return device_generator.standard_normal(shape, dtype=like.dtype)
+        device_rng = xp.random.default_rng(int(rng.integers(2**63)))
+        return device_rng.standard_normal(shape, dtype=like.dtype)
     dtype = np.float64 if str(like.dtype).endswith("float64") else np.float32
-    numbers = generator.standard_normal(shape, dtype=dtype)
+    numbers = rng.standard_normal(shape, dtype=dtype)
     return xp.asarray(numbers, device=array_api_compat.device(like))

@@ -75,7 +75,7 @@ def windows(streams, steps):
         yield streams[start:stop, ...], streams[start + 1 : stop + 1, ...]
 
 
-def by_length(sequences, batch_size, generator=None):
+def by_length(sequences, batch_size, rng=None):
     """Put sequences of equal length together: batches without padding.
 
     Parameters
@@ -84,7 +84,7 @@ def by_length(sequences, batch_size, generator=None):
         Their lengths may differ.
     batch_size : int
         At most so many in a batch.
-    generator : numpy.random.Generator, optional
+    rng : numpy.random.Generator, optional
         Shuffles the sequences, and then the batches; without it they come in order, the shortest
         first.
 
@@ -94,7 +94,7 @@ def by_length(sequences, batch_size, generator=None):
         Time first.
     """
     _positive("by_length", "batch_size", batch_size)
-    order = range(len(sequences)) if generator is None else generator.permutation(len(sequences))
+    order = range(len(sequences)) if rng is None else rng.permutation(len(sequences))
     groups: dict = {}
     for i in order:
         groups.setdefault(sequences[i].shape[0], []).append(sequences[i])
@@ -103,12 +103,12 @@ def by_length(sequences, batch_size, generator=None):
         for _, group in sorted(groups.items())
         for start in range(0, len(group), batch_size)
     ]
-    if generator is not None:
-        batches = [batches[i] for i in generator.permutation(len(batches))]
+    if rng is not None:
+        batches = [batches[i] for i in rng.permutation(len(batches))]
     return batches
 
 
-def continuation(model, params, beginning, generator, *, end, longest, temperature=1.0):
+def continuation(model, params, beginning, rng, *, end, longest, temperature=1.0):
     """Let a network go on with a sequence of tokens, one after the other.
 
     Parameters
@@ -119,7 +119,7 @@ def continuation(model, params, beginning, generator, *, end, longest, temperatu
     params : Parameters
     beginning : sequence of int
         At least one token.
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
         Draws from the distribution of the next token.
     end : int
         The token after which there is no more.
@@ -151,7 +151,7 @@ def continuation(model, params, beginning, generator, *, end, longest, temperatu
     for _ in range(longest - len(tokens)):
         logits = model(params, asarray(np.array(unread)[:, None]), memory=memory)[-1, 0, :]
         p = np.cumsum(softmax(to_numpy(logits).astype(np.float64) / temperature))
-        unread = [int(np.searchsorted(p, generator.random() * p[-1]))]
+        unread = [int(np.searchsorted(p, rng.random() * p[-1]))]
         tokens = tokens + unread
         if unread == [end]:
             break

@@ -184,7 +184,7 @@ def standardize_columns(x, *others):
     return scaled if others else scaled[0]
 
 
-def batches(arrays, size, generator=None):
+def batches(arrays, size, rng=None):
     """Go once through some arrays of equal length, in batches.
 
     Parameters
@@ -192,7 +192,7 @@ def batches(arrays, size, generator=None):
     arrays : sequence of array, each of shape (N, ...)
     size : int
         Of a batch; the last one may be smaller.
-    generator : numpy.random.Generator, optional
+    rng : numpy.random.Generator, optional
         Shuffles the examples; without it they come in order.
 
     Yields
@@ -211,8 +211,8 @@ def batches(arrays, size, generator=None):
         raise ValueError(f"batches: size is {size}, expected at least 1")
     xp = array_namespace(*arrays)
     order = None
-    if generator is not None:
-        order = xp.asarray(generator.permutation(lengths[0]), device=arrays[0].device)
+    if rng is not None:
+        order = xp.asarray(rng.permutation(lengths[0]), device=arrays[0].device)
     for start in range(0, lengths[0], size):
         part = slice(start, min(start + size, lengths[0]))
         if order is None:

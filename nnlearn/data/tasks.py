@@ -9,7 +9,7 @@ import numpy as np
 from nnlearn.arrays.backend import asarray
 
 
-def signals(gap, count, generator):
+def signals(gap, count, rng):
     """Draw the task of one bit: +1 or -1 at the first step, then noise on another line.
 
     Parameters
@@ -18,7 +18,7 @@ def signals(gap, count, generator):
         Steps of noise after the bit.
     count : int
         Sequences, N.
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
 
     Returns
     -------
@@ -27,14 +27,14 @@ def signals(gap, count, generator):
     bit : array of float32, shape (N, 1)
         1 where the first input was +1, else 0.
     """
-    bit = generator.integers(0, 2, size=(count, 1)).astype("float32")
+    bit = rng.integers(0, 2, size=(count, 1)).astype("float32")
     x = np.zeros((gap + 1, count, 2), dtype="float32")
     x[0, :, 0] = 2 * bit[:, 0] - 1
-    x[1:, :, 1] = generator.normal(size=(gap, count))
+    x[1:, :, 1] = rng.normal(size=(gap, count))
     return asarray(x), asarray(bit)
 
 
-def adding(steps, count, generator):
+def adding(steps, count, rng):
     """Draw the adding problem: two of the numbers are marked, and their sum is asked for.
 
     Parameters
@@ -43,7 +43,7 @@ def adding(steps, count, generator):
         Length T of a sequence, at least 2.
     count : int
         Sequences, N.
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
 
     Returns
     -------
@@ -64,15 +64,15 @@ def adding(steps, count, generator):
     if steps < 2:
         raise ValueError(f"adding: steps is {steps}, expected at least 2")
     x = np.zeros((steps, count, 2), dtype="float32")
-    x[..., 0] = generator.random((steps, count))
+    x[..., 0] = rng.random((steps, count))
     half, each = steps // 2, np.arange(count)
-    first, second = generator.integers(0, half, count), generator.integers(half, steps, count)
+    first, second = rng.integers(0, half, count), rng.integers(half, steps, count)
     x[first, each, 1] = x[second, each, 1] = 1
     total = x[first, each, 0] + x[second, each, 0]
     return asarray(x), asarray(total[:, None])
 
 
-def copying(gap, count, generator, length=3, symbols=4):
+def copying(gap, count, rng, length=3, symbols=4):
     """Draw the copy task among noise: keep some flagged symbols, let others pass, then say them.
 
     Parameters
@@ -81,7 +81,7 @@ def copying(gap, count, generator, length=3, symbols=4):
         How many symbols pass that are not flagged.
     count : int
         Sequences, N.
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
     length : int
         How many symbols are to be kept, K.
     symbols : int
@@ -96,7 +96,7 @@ def copying(gap, count, generator, length=3, symbols=4):
         The symbols that were flagged, in their order.
     """
     seen = length + gap
-    shown = generator.integers(0, symbols, size=(seen, count))
+    shown = rng.integers(0, symbols, size=(seen, count))
     x = np.zeros((seen + length, count, symbols + 2), dtype="float32")
     x[:seen, :, :symbols] = np.eye(symbols)[shown]
     x[:length, :, symbols] = 1

@@ -44,7 +44,7 @@ class Dense(Layer):
             "b": ((self.outputs,), initializers.fill(0.0)),
         }
 
-    def operation(self, params, x, training, generator):
+    def operation(self, params, x, training, rng):
         return dense.forward(x, params["W"], params["b"])
 
     def __repr__(self):
@@ -65,7 +65,7 @@ class Activation(Layer):
         self.function = function
         self.settings = settings
 
-    def operation(self, params, x, training, generator):
+    def operation(self, params, x, training, rng):
         return self.function.forward(x, **self.settings)
 
     def __repr__(self):
@@ -199,8 +199,8 @@ class Dropout(Layer):
             raise ValueError(f"Dropout: p is {p}, expected a probability in [0, 1)")
         self.p = p
 
-    def operation(self, params, x, training, generator):
-        return dropout.forward(x, self.p, generator) if training else (x, lambda dy: dy)
+    def operation(self, params, x, training, rng):
+        return dropout.forward(x, self.p, rng) if training else (x, lambda dy: dy)
 
     def __repr__(self):
         return f"Dropout({self.p})"
@@ -227,7 +227,7 @@ class LayerNorm(Layer):
             "beta": (shape, initializers.fill(0.0)),
         }
 
-    def operation(self, params, x, training, generator):
+    def operation(self, params, x, training, rng):
         return layer_norm.forward(x, params["gamma"], params["beta"], eps=self.eps)
 
 
@@ -257,7 +257,7 @@ class BatchNorm(LayerNorm):
             "variance": (shape, initializers.fill(1.0)),
         }
 
-    def operation(self, params, x, training, generator):
+    def operation(self, params, x, training, rng):
         gamma, beta = params["gamma"], params["beta"]
         if not training:
             return self._inference(params.state, x, gamma, beta)

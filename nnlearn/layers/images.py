@@ -51,7 +51,7 @@ class Conv2D(Layer):
             "b": ((self.outputs,), initializers.fill(0.0)),
         }
 
-    def operation(self, params, x, training, generator):
+    def operation(self, params, x, training, rng):
         return conv2d.forward(x, params["K"], params["b"], self.stride, self.padding)
 
     def __repr__(self):
@@ -91,7 +91,7 @@ class ConvTranspose2D(Conv2D):
             "b": ((self.outputs,), initializers.fill(0.0)),
         }
 
-    def operation(self, params, x, training, generator):
+    def operation(self, params, x, training, rng):
         return conv_transpose2d.forward(x, params["K"], params["b"], self.stride, self.padding)
 
 

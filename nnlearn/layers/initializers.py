@@ -1,6 +1,6 @@
 """Initial values, drawn on the host so that every backend starts from the same bits.
 
-An initializer is a function ``(generator, shape, fan_in, fan_out)`` that gives a NumPy array.
+An initializer is a function ``(rng, shape, fan_in, fan_out)`` that gives a NumPy array.
 """
 
 import math
@@ -8,12 +8,12 @@ import math
 import numpy as np
 
 
-def he(generator, shape, fan_in, fan_out):
+def he(rng, shape, fan_in, fan_out):
     """Draw normal values of variance 2 / fan_in: keeps the forward variance under ReLU.
 
     Parameters
     ----------
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
     shape : tuple of int
     fan_in, fan_out : int
         How many inputs one output sees, and how many outputs one input reaches.
@@ -26,15 +26,15 @@ def he(generator, shape, fan_in, fan_out):
     -----
     Source: eq-he.
     """
-    return generator.normal(0.0, math.sqrt(2.0 / max(fan_in, 1)), shape)
+    return rng.normal(0.0, math.sqrt(2.0 / max(fan_in, 1)), shape)
 
 
-def glorot(generator, shape, fan_in, fan_out):
+def glorot(rng, shape, fan_in, fan_out):
     """Draw uniform values of variance 2 / (fan_in + fan_out): the compromise of both passes.
 
     Parameters
     ----------
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
     shape : tuple of int
     fan_in, fan_out : int
 
@@ -47,15 +47,15 @@ def glorot(generator, shape, fan_in, fan_out):
     Uniform on [-a, a] has variance a² / 3, so a² = 6 / (fan_in + fan_out). Source: eq-glorot.
     """
     limit = math.sqrt(6.0 / max(fan_in + fan_out, 1))
-    return generator.uniform(-limit, limit, shape)
+    return rng.uniform(-limit, limit, shape)
 
 
-def orthogonal(generator, shape, fan_in=None, fan_out=None):
+def orthogonal(rng, shape, fan_in=None, fan_out=None):
     """Draw orthogonal square blocks, all equally likely: they keep the length of what they turn.
 
     Parameters
     ----------
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
     shape : pair of int
         (k H, H): k blocks of (H, H), one below the other, as for the gates of an LSTM.
 
@@ -73,7 +73,7 @@ def orthogonal(generator, shape, fan_in=None, fan_out=None):
     rows, H = shape
     if rows % max(H, 1):
         raise ValueError(f"orthogonal: shape is {shape}, expected whole blocks of ({H}, {H})")
-    q, r = np.linalg.qr(generator.normal(size=(rows // max(H, 1), H, H)))
+    q, r = np.linalg.qr(rng.normal(size=(rows // max(H, 1), H, H)))
     signs = np.where(np.diagonal(r, axis1=1, axis2=2) < 0, -1.0, 1.0)
     return np.reshape(q * signs[:, None, :], shape)
 
@@ -81,8 +81,8 @@ def orthogonal(generator, shape, fan_in=None, fan_out=None):
 def normal(std):
     """Return an initializer that draws normal values of a given standard deviation."""
 
-    def initializer(generator, shape, fan_in=None, fan_out=None):
-        return generator.normal(0.0, std, shape)
+    def initializer(rng, shape, fan_in=None, fan_out=None):
+        return rng.normal(0.0, std, shape)
 
     return initializer
 
@@ -90,7 +90,7 @@ def normal(std):
 def fill(value):
     """Return an initializer that gives the same value everywhere."""
 
-    def initializer(generator, shape, fan_in=None, fan_out=None):
+    def initializer(rng, shape, fan_in=None, fan_out=None):
         return np.full(shape, float(value))
 
     return initializer

@@ -26,7 +26,7 @@ class Layer(ABC):
     remembers = False  # whether `operation` also takes `memory`: what an earlier call left
 
     def parameters(self):
-        """Return by name each parameter's shape and its initializer of ``(generator, shape)``."""
+        """Return by name each parameter's shape and its initializer of ``(rng, shape)``."""
         return {}
 
     def state(self):
@@ -34,7 +34,7 @@ class Layer(ABC):
         return {}
 
     @abstractmethod
-    def operation(self, params, x, training, generator):
+    def operation(self, params, x, training, rng):
         """Return ``value, backward`` of an operation on x and the parameters, in their order."""
 
     def init(self, seed=0, dtype="float32"):
@@ -50,17 +50,15 @@ class Layer(ABC):
         -------
         Parameters
         """
-        generator = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         state = self.state()
-        return _draw(
-            self.parameters(), generator, dtype, _draw(state, generator, dtype) if state else None
-        )
+        return _draw(self.parameters(), rng, dtype, _draw(state, rng, dtype) if state else None)
 
     def __call__(self, params, x, memory=None):
         """Compute the value as in inference: dropout off, running statistics used."""
         return self.forward(params, x, memory=memory)[0]
 
-    def forward(self, params, x, training=False, generator=None, memory=None):
+    def forward(self, params, x, training=False, rng=None, memory=None):
         """Return the value and ``backward(dy, grads, input_wanted)``.
 
         `backward` writes the gradients of the parameters into `grads` (None: not wanted), and
@@ -68,7 +66,7 @@ class Layer(ABC):
         layers find the states to begin with, and leave their last ones.
         """
         more = {"memory": memory} if self.remembers else {}
-        y, gradients_of = self.operation(params, x, training, generator, **more)
+        y, gradients_of = self.operation(params, x, training, rng, **more)
         names = list(self.parameters())
 
         def backward(dy, grads, input_wanted):
@@ -81,12 +79,12 @@ class Layer(ABC):
 
         return y, backward
 
-    def training_pass(self, wanted, params, x, generator=None, memory=None):
+    def training_pass(self, wanted, params, x, rng=None, memory=None):
         """Do what `nnlearn.vjp` asks of a model: dropout on, the batch's own statistics.
 
         `wanted` holds the positions, among (params, x), of the gradients that will be asked for.
         """
-        y, backward = self.forward(params, x, True, generator, memory)
+        y, backward = self.forward(params, x, True, rng, memory)
 
         def gradients_of(dy):
             grads = params.empty_like() if 0 in wanted else None
@@ -141,10 +139,10 @@ class Sequential(Layer):
             for name, entry in getattr(layer, what)().items()
         }
 
-    def operation(self, params, x, training, generator):
+    def operation(self, params, x, training, rng):
         raise TypeError("a Sequential is several operations; use forward")
 
-    def forward(self, params, x, training=False, generator=None, memory=None):
+    def forward(self, params, x, training=False, rng=None, memory=None):
         """Return the value and ``backward(dy, grads, input_wanted)``, as `Layer.forward`.
 
         The memory holds, by the layer's name, a memory for each.
@@ -156,7 +154,7 @@ class Sequential(Layer):
                 part = params.part(name)
                 own = memory.setdefault(name, {}) if memory is not None else None
                 try:
-                    x, backward_step = layer.forward(part, x, training, generator, own)
+                    x, backward_step = layer.forward(part, x, training, rng, own)
                 except (ValueError, TypeError) as error:
                     raise type(error)(f"layer {name}, {layer!r}: {error}") from error
                 steps.append((name, backward_step, learned_below))
@@ -213,9 +211,9 @@ def _write(grads, name, gradient):
         grads[name] = _compute(gradient)
 
 
-def _draw(entries, generator, dtype, state=None):
+def _draw(entries, rng, dtype, state=None):
     """Make parameters by drawing each array in turn."""
-    arrays = [draw(generator, shape) for shape, draw in entries.values()]
+    arrays = [draw(rng, shape) for shape, draw in entries.values()]
     vector = np.concatenate([np.zeros(0), *(np.reshape(a, -1) for a in arrays)])
     shapes = {name: shape for name, (shape, _) in entries.items()}
     return Parameters(asarray(vector.astype(dtype)), shapes, state)

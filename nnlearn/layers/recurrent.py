@@ -63,10 +63,10 @@ class Recurrent(Layer):
             shapes |= {f"{name}0": ((H,), initializers.fill(0.0)) for name in self.states}
         return shapes
 
-    def _bias(self, generator, shape):
+    def _bias(self, rng, shape):
         return np.zeros(shape)
 
-    def operation(self, params, x, training, generator, memory=None):
+    def operation(self, params, x, training, rng, memory=None):
         if x.ndim != 3:
             raise ValueError(f"x has shape {x.shape}, expected (T, N, D), time first")
         xp = array_namespace(x)
@@ -156,7 +156,7 @@ class Gated(Recurrent):
 
     keeping: tuple[str, int, float]  # name of the argument, block of the gate, default
 
-    def _bias(self, generator, shape):
+    def _bias(self, rng, shape):
         name, block, _ = self.keeping
         bias = np.zeros(shape)
         bias[block * self.hidden : (block + 1) * self.hidden] = getattr(self, name)
@@ -249,7 +249,7 @@ class Embedding(Layer):
     def parameters(self):
         return {"W": ((self.count, self.size), self.initializer)}
 
-    def operation(self, params, x, training, generator):
+    def operation(self, params, x, training, rng):
         e, backward = embedding.forward(params["W"], x)
         return e, lambda dy: (None, lambda: backward(dy))  # tokens have no derivative
 

@@ -5,7 +5,7 @@ from nnlearn.derivative import differentiable
 
 
 @differentiable("x (...)")
-def dropout(x, p, generator):
+def dropout(x, p, rng):
     """Set each element to zero with probability p, and divide the others by 1 - p.
 
     Parameters
@@ -13,7 +13,7 @@ def dropout(x, p, generator):
     x : array, any shape, floating-point
     p : float
         In [0, 1).
-    generator : numpy.random.Generator
+    rng : numpy.random.Generator
         Where the chance comes from; its state is what a checkpoint keeps.
 
     Returns
@@ -34,13 +34,13 @@ def dropout(x, p, generator):
     """
     if not 0 <= p < 1:
         raise ValueError(f"dropout: p is {p}, expected a probability in [0, 1)")
-    if not hasattr(generator, "random"):
+    if not hasattr(rng, "random"):
         raise TypeError(
-            f"dropout: generator is {generator!r}, expected a numpy.random.Generator "
-            "(in a training pass: nn.vjp(model, params, x, wrt=0, generator=...))"
+            f"dropout: rng is {rng!r}, expected a numpy.random.Generator "
+            "(in a training pass: nn.vjp(model, params, x, wrt=0, rng=...))"
         )
     xp = array_namespace(x)
-    kept = xp.astype(uniform(generator, x) >= p, x.dtype) / (1 - p)
+    kept = xp.astype(uniform(rng, x) >= p, x.dtype) / (1 - p)
     y = x * kept
 
     def backward(dy):

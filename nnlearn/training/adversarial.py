@@ -17,7 +17,7 @@ from nnlearn.training.fit import shows_progress
 from nnlearn.training.runs import History
 
 
-def discriminator_step(D, params_D, real, fake, optimizer, generator=None):
+def discriminator_step(D, params_D, real, fake, optimizer, rng=None):
     """Move the discriminator one step up the value of the game, the generator held fixed.
 
     Parameters
@@ -29,7 +29,7 @@ def discriminator_step(D, params_D, real, fake, optimizer, generator=None):
     real, fake : array, shape (N, ...) and (M, ...)
         Examples of the data and of the generator.
     optimizer : Optimizer
-    generator : numpy.random.Generator, optional
+    rng : numpy.random.Generator, optional
         Of the discriminator's dropout.
 
     Returns
@@ -43,14 +43,14 @@ def discriminator_step(D, params_D, real, fake, optimizer, generator=None):
     """
     xp = array_namespace(real, fake)
     n = real.shape[0]
-    logits, backward_D = vjp(D, params_D, xp.concat([real, fake]), wrt=0, generator=generator)
+    logits, backward_D = vjp(D, params_D, xp.concat([real, fake]), wrt=0, rng=rng)
     loss, backward_loss = vjp(discriminator_loss, logits[:n, ...], logits[n:, ...])
     optimizer.step(params_D, backward_D(xp.concat(backward_loss())))
     return -loss
 
 
 def generator_step(
-    G, params_G, D, params_D, z, optimizer, kind="non-saturating", blur=0.0, generator=None
+    G, params_G, D, params_D, z, optimizer, kind="non-saturating", blur=0.0, rng=None
 ):
     """Move the generator one step down its loss, the discriminator held fixed.
 
@@ -66,7 +66,7 @@ def generator_step(
         Of the loss, see `generator_loss`.
     blur : array, of the shape of the examples, optional
         Added to them before D sees them.
-    generator : numpy.random.Generator, optional
+    rng : numpy.random.Generator, optional
         Of dropout.
 
     Returns
@@ -78,8 +78,8 @@ def generator_step(
     -----
     Source: eq-generator-backward.
     """
-    fake, backward_G = vjp(G, params_G, z, wrt=0, generator=generator)
-    logits, backward_D = vjp(D, params_D, fake + blur, wrt=1, generator=generator)
+    fake, backward_G = vjp(G, params_G, z, wrt=0, rng=rng)
+    logits, backward_D = vjp(D, params_D, fake + blur, wrt=1, rng=rng)
     loss, backward_loss = vjp(generator_loss, logits, kind)
     optimizer.step(params_G, backward_G(backward_D(backward_loss())))  # eq-generator-backward
     return loss
@@ -173,16 +173,16 @@ def fit_gan(
     return history
 
 
-def _blur(generator, strength, like):
+def _blur(rng, strength, like):
     """Draw noise like some examples; nothing where there is to be none."""
-    return strength * normal(generator, like.shape, like) if strength else 0.0
+    return strength * normal(rng, like.shape, like) if strength else 0.0
 
 
-def _next_batch(x, data, batch_size, generator):
+def _next_batch(x, data, batch_size, rng):
     """Take the next batch; when the data have been gone through, shuffle and begin again."""
     batch = next(data, None)
     if batch is None:
-        data = batches([x], batch_size, generator)
+        data = batches([x], batch_size, rng)
         batch = next(data)
     return batch[0], data
 

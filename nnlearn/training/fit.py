@@ -145,8 +145,8 @@ def _epoch(run, loss, data, batch_size, clip_norm):
     """Go once through the data, a step a batch; return the mean loss."""
     total = 0.0  # becomes an array on the device: nothing waits for it before the epoch's end
     for x, target in batches(data, batch_size, run.generators["shuffling"]):
-        generator = run.generators["chance"]
-        output, backward = vjp(run.model, run.params, x, wrt=0, generator=generator)
+        rng = run.generators["chance"]
+        output, backward = vjp(run.model, run.params, x, wrt=0, rng=rng)
         value, backward_loss = vjp(loss, output, target, wrt=0)
         grads = backward(backward_loss())
         if clip_norm is not None:

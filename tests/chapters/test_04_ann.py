@@ -355,14 +355,14 @@ def test_weight_decay_of_adam_is_apart_from_its_moments(rng):
 @pytest.mark.parametrize("p", [0.0, 0.3, 0.8])
 def test_dropout(p, rng):
     x = rng.normal(size=(200, 50))
-    y = nn.dropout(x, p, generator=np.random.default_rng(0))
+    y = nn.dropout(x, p, rng=np.random.default_rng(0))
     dropped = y == 0
     np.testing.assert_allclose(y[~dropped], x[~dropped] / (1 - p), rtol=1e-12)
     # 10,000 draws: a standard error of at most 0.005
     assert dropped.mean() == pytest.approx(p, abs=0.02)
     torch.manual_seed(0)
     theirs = torch.nn.functional.dropout(torch.ones(200, 50, dtype=torch.float64), p).numpy()
-    ours = nn.dropout(np.ones((200, 50)), p, generator=rng)
+    ours = nn.dropout(np.ones((200, 50)), p, rng=rng)
     np.testing.assert_allclose(np.unique(ours), np.unique(theirs), rtol=1e-12)
     assert ours.mean() == pytest.approx(theirs.mean(), abs=0.1)  # five standard errors at p = 0.8
 
@@ -371,7 +371,7 @@ def test_dropout(p, rng):
 @pytest.mark.parametrize("p", [0.2, 0.5])
 def test_dropout_moments(p):
     x, draws = np.array([1.0, -2.0, 0.5]), 200_000
-    y = nn.dropout(np.tile(x, (draws, 1)), p, generator=np.random.default_rng(1))
+    y = nn.dropout(np.tile(x, (draws, 1)), p, rng=np.random.default_rng(1))
     m = scipy.stats.bernoulli(1 - p)
     exact_mean = m.mean() / (1 - p) * x
     exact_variance = m.var() / (1 - p) ** 2 * x**2
@@ -385,15 +385,15 @@ def test_dropout_moments(p):
 @pytest.mark.equation("eq-dropout-gradient")
 def test_dropout_gradient(rng):
     x, dy, p = rng.normal(size=(8, 5)), rng.normal(size=(8, 5)), 0.4
-    ones, _ = nn.vjp(nn.dropout, np.ones_like(x), p, generator=np.random.default_rng(3), wrt=0)
-    y, backward = nn.vjp(nn.dropout, x, p, generator=np.random.default_rng(3), wrt=0)
+    ones, _ = nn.vjp(nn.dropout, np.ones_like(x), p, rng=np.random.default_rng(3), wrt=0)
+    y, backward = nn.vjp(nn.dropout, x, p, rng=np.random.default_rng(3), wrt=0)
     kept = ones * (1 - p)  # m, 0 or 1
     assert set(np.round(kept, 12).ravel()) == {0.0, 1.0}
     np.testing.assert_allclose(y, kept * x / (1 - p), rtol=1e-12)
     np.testing.assert_allclose(backward(dy), kept * dy / (1 - p), rtol=1e-12)
     theirs = torch_gradients(lambda t: t * torch.tensor(kept) / (1 - p), dy, x)[1]
     np.testing.assert_allclose(backward(dy), theirs, rtol=1e-12)
-    assert nn.check_gradients(nn.dropout, x, p, generator=np.random.default_rng(3), wrt=0) < 1e-7
+    assert nn.check_gradients(nn.dropout, x, p, rng=np.random.default_rng(3), wrt=0) < 1e-7
 
 
 @pytest.mark.equation("eq-dropout-penalty")
@@ -407,7 +407,7 @@ def test_dropout_penalty(rng):
         exact += chance * (t - w @ (m * x / (1 - p))) ** 2
     predicted = (t - w @ x) ** 2 + p / (1 - p) * np.sum(w**2 * x**2)
     assert exact == pytest.approx(predicted)
-    y = nn.dropout(np.tile(x, (100_000, 1)), p, generator=rng)
+    y = nn.dropout(np.tile(x, (100_000, 1)), p, rng=rng)
     assert np.mean((t - y @ w) ** 2) == pytest.approx(predicted, rel=0.05)
 
 

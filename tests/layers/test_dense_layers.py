@@ -39,7 +39,7 @@ def test_a_training_pass_is_the_operation(space, name, rng):
     params = placed(space, layer)
     here = nn.Parameters(nn.to_numpy(params.vector), params.layout)
     x = rng.normal(size=shape)
-    y, backward = nn.vjp(layer, params, space.array(x), generator=np.random.default_rng(3))
+    y, backward = nn.vjp(layer, params, space.array(x), rng=np.random.default_rng(3))
     assert space.holds(y)
     if name != "Dropout" or space.name != "cupy":  # on a GPU the numbers are drawn there
         close(nn.to_numpy(y), expected(x, here), 1e-12, "value")
@@ -47,7 +47,7 @@ def test_a_training_pass_is_the_operation(space, name, rng):
     assert space.holds(grads.vector)
     assert space.holds(dx)
     worst = nn.check_gradients(
-        layer, params, space.array(x), generator=np.random.default_rng(3), tolerance=1e-5
+        layer, params, space.array(x), rng=np.random.default_rng(3), tolerance=1e-5
     )
     assert worst < 1e-5
 

@@ -215,7 +215,7 @@ def test_errors_name_the_layer():
     with pytest.raises(ValueError, match=r"layer 2, Dense\(4, 2\): dense: W has shape \(2, 4\)"):
         model(params, x)
     model = nn.Sequential(nn.Dense(3, 2), nn.Dropout(0.5))
-    with pytest.raises(TypeError, match=r"layer 1, Dropout\(0\.5\): dropout: generator is None"):
+    with pytest.raises(TypeError, match=r"layer 1, Dropout\(0\.5\): dropout: rng is None"):
         nn.vjp(model, model.init(), x, wrt=0)
     with pytest.raises(TypeError, match=r"Sequential: layer 1 is <function.*expected a layer"):
         nn.Sequential(nn.Dense(3, 2), nn.relu)

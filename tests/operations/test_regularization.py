@@ -24,7 +24,7 @@ def test_dropout(space, shape, p, dtype, layout, seed):
     """With the mask seen from outside, dropout is a product: the loops, PyTorch and differences."""
     x = np.random.default_rng(seed).normal(size=shape) + 10.0  # nothing is 0 by itself
 
-    def dropped(x, generator=None):
+    def dropped(x, rng=None):
         return nn.dropout.forward(x, p, np.random.default_rng(seed))
 
     operation = nn.differentiable("x (...)")(dropped)
@@ -73,7 +73,7 @@ def test_dropout_refuses_what_is_no_probability(p):
 
 
 def test_dropout_needs_a_generator():
-    with pytest.raises(TypeError, match=r"dropout: generator is None.*generator=\.\.\."):
+    with pytest.raises(TypeError, match=r"dropout: rng is None.*rng=\.\.\."):
         nn.dropout(np.ones(3), 0.5, None)
 
 

@@ -45,7 +45,7 @@ def test_it_equals_the_loop_written_by_hand(uninterrupted):
     while len(losses) < EPOCHS and (not looks or len(looks) - 1 - np.argmin(looks) < 3):
         total = 0.0
         for x, y in batches(data(100, 0), 16, shuffling):
-            logits, backward = nn.vjp(network, params, x, wrt=0, generator=chance)
+            logits, backward = nn.vjp(network, params, x, wrt=0, rng=chance)
             loss, backward_loss = nn.vjp(nn.softmax_cross_entropy, logits, y)
             grads = backward(backward_loss())
             nn.clip_gradient_norm(grads, 1.5)
