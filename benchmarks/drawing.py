@@ -5,6 +5,7 @@ import statistics
 import matplotlib.pyplot as plt
 
 from nnlearn.book.figures import COLORS, use_style
+from nnlearn.files import atomic_file
 
 NAMES = {
     "nnlearn": "nnlearn",
@@ -116,8 +117,7 @@ def lengths(found, path):
 
 
 def _save(figure, path):
-    temporary = path.with_suffix(".tmp.png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(temporary, dpi=150)
+    with atomic_file(path) as file:
+        figure.savefig(file, dpi=150, format="png")
     plt.close(figure)
-    temporary.replace(path)

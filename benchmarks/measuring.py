@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.networks import NETWORKS
+from nnlearn.files import write_atomically
 
 HERE = Path(__file__).parent
 #: a library's program is ``<network>_<library>.py``; what needs to be installed for it
@@ -159,8 +160,6 @@ def processor():
 
 
 def write(path, found):
-    """Write results as JSON, under a temporary name first."""
+    """Write results as JSON, all of them or none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")

@@ -3,16 +3,27 @@
 Its body gives two things: the value and a function `backward`, the vector-Jacobian product that
 the book derives, closed over exactly what the derivation needs. Calling the operation gives the
 value; `vjp` gives both. Nothing is recorded on a tape.
+
+There is one protocol, for operations, layers and models alike: ``f.forward(*args)`` gives the
+value and `backward`, which takes the gradient of every output and gives one gradient for every
+argument, in order. Each *waits*: it is a function of no arguments, and costs nothing until
+somebody calls it.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from nnlearn.arrays.backend import array_namespace, is_floating
+from nnlearn.arrays.typing import Array
 from nnlearn.shapes import Signature
 
+#: A gradient that waits, and what gives one for every argument.
+Waiting = Callable[[], Any]
+Backward = Callable[..., tuple[Waiting, ...]]
 
-def differentiable(shapes=None):
+
+def differentiable(shapes: Any = "") -> Any:
     """Turn a function whose body gives ``value, backward`` into an operation.
 
     Parameters
@@ -21,57 +32,64 @@ def differentiable(shapes=None):
         The shapes of its leading arguments, such as ``"x (..., D), W (M, D) -> z (..., M)"``,
         checked before any work (see `nnlearn.shapes`).
 
+    Raises
+    ------
+    TypeError
+        When it is called, if its body does not give ``value, backward``.
+    ValueError
+        If the shapes cannot be read.
+
     Notes
     -----
     ``backward`` takes the gradient of every output and gives the gradient of every array argument,
-    in order: one array, or a tuple. In place of a costly gradient it may give a function of no
-    arguments, which `vjp` calls only if that gradient is wanted. Arguments that have no
-    derivative (labels, say) come last and get none. Source: eq-vjp.
+    in order: one, or a tuple. Where a gradient is work that may not be wanted, ``lambda:`` before
+    it lets it wait. Arguments that have no derivative (labels, say) come last and get none.
+    Source: eq-vjp.
 
     Examples
     --------
     >>> import numpy as np
     >>> import nnlearn as nn
-    >>> @nn.differentiable("x (...)")
-    ... def square(x):
-    ...     return x * x, lambda dy: 2 * x * dy
-    >>> value, backward = nn.vjp(square, np.array([3.0]))
-    >>> print(value, backward(np.array([1.0])))
-    [9.] [6.]
+    >>> @nn.differentiable("x (...), y (...)")
+    ... def times(x, y):
+    ...     return x * y, lambda dz: (lambda: dz * y, lambda: dz * x)
+    >>> value, backward = nn.vjp(times, np.array([3.0]), np.array([5.0]))
+    >>> print(value, *backward(np.array([1.0])))
+    [15.] [5.] [3.]
     """
     if callable(shapes):  # used bare, without brackets
         return differentiable()(shapes)
 
-    def decorate(function):
-        signature = Signature(function.__name__, shapes or "")
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        name = function.__name__
+        signature = Signature(name, shapes)
 
-        def forward(*args, **kw):
+        def forward(*args: Any, **kw: Any) -> tuple[Any, Backward]:
             signature.check(args, kw)
-            result = function(*args, **kw)
-            if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
-                raise TypeError(
-                    f"{function.__name__}: its body gives a {type(result).__name__}, expected "
-                    "value, backward with a function backward"
-                )
-            return result
+            value, backward = _value_and_backward(name, function(*args, **kw))
+            return value, lambda *dvalues: _all_wait(backward(*dvalues))
 
         @functools.wraps(function)
-        def operation(*args, **kw):
+        def operation(*args: Any, **kw: Any) -> Any:
             return forward(*args, **kw)[0]
 
         operation.forward = forward  # type: ignore[attr-defined]
+        operation.signature = signature  # type: ignore[attr-defined]
         return operation
 
     return decorate
 
 
-def vjp(f, *args, wrt=None, **kw):
+def vjp(
+    f: Any, *args: Any, wrt: int | Sequence[int] | None = None, **kw: Any
+) -> tuple[Any, Callable[..., Any]]:
     """Compute ``f(*args, **kw)`` and its vector-Jacobian product.
 
     Parameters
     ----------
     f : differentiable function, layer or model
-        What to differentiate. A layer or model takes ``(params, x)`` and makes a training pass.
+        What to differentiate. A layer or model takes ``(params, x)`` and makes a training pass:
+        dropout is on, and batch normalization uses the batch.
     *args
         Its arguments.
     wrt : int or sequence of int, optional
@@ -98,7 +116,16 @@ def vjp(f, *args, wrt=None, **kw):
 
     Notes
     -----
+    Nothing is changed, neither the arguments nor what a layer remembers.
     Source: eq-vjp; composing two of them is eq-vjp-composition.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nnlearn as nn
+    >>> a, backward = nn.vjp(nn.tanh, np.array([0.0, 1.0]))
+    >>> print(backward(np.ones(2)).round(2))
+    [1.   0.42]
     """
     name = getattr(f, "__name__", type(f).__name__)
     if not hasattr(f, "forward"):
@@ -106,34 +133,48 @@ def vjp(f, *args, wrt=None, **kw):
             f"vjp: f is {name}, which is not differentiable; expected a function decorated with "
             "@nn.differentiable, a layer or a model"
         )
-    positions, lone = _positions(name, args, wrt)
-    if hasattr(f, "training_pass"):
-        value, gradients_of = f.training_pass(positions, *args, **kw)
-    else:
-        value, gradients_of = f.forward(*args, **kw)
+    positions = _positions(name, args, wrt)
+    value, waiting = getattr(f, "training_pass", f.forward)(*args, **kw)
 
-    def backward(*dvalues):
-        gradients = gradients_of(*_output_gradients(name, value, dvalues))
-        if not isinstance(gradients, tuple):
-            gradients = (gradients,)
+    def backward(*dvalues: Array) -> Any:
+        gradients = waiting(*_output_gradients(name, value, dvalues))
         wanted = tuple(_gradient(name, gradients, args, i) for i in positions)
-        return wanted[0] if lone else wanted
+        return wanted[0] if len(wanted) == 1 else wanted
 
     return value, backward
 
 
-def is_differentiable(a):
+def is_differentiable(a: Any) -> bool:
     """Whether `vjp` differentiates by this argument unless told otherwise."""
     return hasattr(a, "vector") or (hasattr(a, "shape") and is_floating(a.dtype))
 
 
-def _positions(name, args, wrt):
-    """Turn `wrt` into a tuple of positions, and say whether one gradient is to come bare."""
+def _value_and_backward(name: str, result: Any) -> tuple[Any, Callable[..., Any]]:
+    if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
+        raise TypeError(
+            f"{name}: its body gives a {type(result).__name__}, expected value, backward with a "
+            "function backward"
+        )
+    return result
+
+
+def _all_wait(gradients: Any) -> tuple[Waiting, ...]:
+    """Give the gradients of a body, one or several, there already or waiting, as a protocol's."""
+    several = gradients if isinstance(gradients, tuple) else (gradients,)
+    return tuple(g if callable(g) else functools.partial(_give, g) for g in several)
+
+
+def _give(gradient: Array) -> Array:
+    return gradient
+
+
+def _positions(name: str, args: Sequence[Any], wrt: Any) -> tuple[int, ...]:
+    """Turn `wrt` into a tuple of positions."""
     if wrt is None:
         positions = tuple(i for i, a in enumerate(args) if is_differentiable(a))
         if not positions:
             raise ValueError(f"vjp: {name} is given no floating-point array to differentiate by")
-        return positions, len(positions) == 1
+        return positions
     if not isinstance(wrt, int | Iterable):
         raise TypeError(f"vjp: wrt is {wrt!r}, expected a position or several")
     positions = (wrt,) if isinstance(wrt, int) else tuple(wrt)
@@ -147,10 +188,10 @@ def _positions(name, args, wrt):
                 f"vjp: wrt names argument {i} of {name}, a {type(args[i]).__name__} that is not "
                 "floating-point"
             )
-    return positions, len(positions) == 1
+    return positions
 
 
-def _output_gradients(name, value, dvalues):
+def _output_gradients(name: str, value: Any, dvalues: Sequence[Any]) -> list[Array]:
     """Check the gradients of the outputs; fill in those that were left out."""
     values = value if isinstance(value, tuple) else (value,)
     if len(dvalues) > len(values):
@@ -176,11 +217,11 @@ def _output_gradients(name, value, dvalues):
     return dvalues
 
 
-def _gradient(name, gradients, args, i):
-    """Pick the gradient of argument `i`, compute it if it waits to be, and check its shape."""
-    if i >= len(gradients) or gradients[i] is None:
+def _gradient(name: str, gradients: Sequence[Waiting], args: Sequence[Any], i: int) -> Any:
+    """Compute the gradient of argument `i`, which waited, and check its shape."""
+    gradient = gradients[i]() if i < len(gradients) else None
+    if gradient is None:
         raise TypeError(f"vjp: {name} gives no gradient for its argument {i}")
-    gradient = gradients[i]() if callable(gradients[i]) else gradients[i]
     if hasattr(args[i], "shape") and gradient.shape != args[i].shape:
         raise ValueError(
             f"vjp: {name} gives a gradient of shape {gradient.shape} for its argument {i}, "

@@ -1,30 +1,44 @@
-"""Shapes that do not fit raise at once, and say which argument, its shape, and the shape expected.
+"""Arguments that do not fit raise at once, and say which it is, what came, and what was expected.
 
 An operation declares its shapes in one line, ``"x (..., D), W (M, D), b (M) -> z (..., M)"``.
 Equal letters must be equal sizes; ``...`` stands for any number of leading dimensions, the same
 ones wherever it appears; ``4H`` is four times an H that came before; ``int`` before the brackets
 asks for integers, otherwise arguments are floating-point. `None` is passed over, so that an
-argument may be optional.
+argument may be optional. What stands behind the arrow is for the reader, and for the tests.
 """
 
 import math
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from nnlearn.arrays.backend import array_namespace, is_floating, is_integer
+import numpy as np
 
-_DIMENSION = re.compile(r"(\d*)(.*)")
-_ARGUMENT = re.compile(r"(\w+)( int)? \(([^)]*)\)")
+from nnlearn.arrays.backend import array_namespace, is_floating, is_integer, on_host
+from nnlearn.arrays.typing import Array
+
+_ARRAY = re.compile(r"(?P<name>\w+)(?P<integer> int)? \((?P<dims>[^()]*)\)")
+_DIMENSION = re.compile(r"(\d*)([A-Za-z]?'?)")
 
 
-def as_rows(x):
-    """Flatten all dimensions of an array but the last: (..., D) becomes (N, D)."""
-    if x.ndim == 2:
-        return x
-    return array_namespace(x).reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+@dataclass(frozen=True)
+class Declared:
+    """An array of a declaration: its name, its kind, and each dimension as (count, letter)."""
+
+    name: str
+    integer: bool
+    leading: bool  # whether "..." stands before the dimensions
+    dims: tuple[tuple[int, str], ...]
+
+    def __str__(self) -> str:
+        dims = ["..."] * self.leading
+        dims += [letter if count == 1 and letter else f"{count}{letter}" for count, letter in self.dims]
+        return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
 
 
 class Signature:
-    """The shapes that an operation takes, parsed from their one-line form.
+    """The shapes that an operation takes and gives, parsed once from their one-line form.
 
     Parameters
     ----------
@@ -32,68 +46,148 @@ class Signature:
         Its name, for the messages.
     text : str
         As in the module's description.
+
+    Raises
+    ------
+    ValueError
+        If the text cannot be read, or names a multiple of a letter that no argument has before.
     """
 
-    def __init__(self, operation, text):
+    def __init__(self, operation: str, text: str) -> None:
         self.operation = operation
-        arguments = text.partition("->")[0]
-        if _ARGUMENT.sub("", arguments).strip(", ") or re.search(r", *\.\.\.", arguments):
+        arguments, _, values = text.partition("->")
+        self.arguments = [self._declared(part, text) for part in _parts(arguments)]
+        self.values = [self._declared(part, text) for part in _parts(values)]
+        known: set[str] = set()
+        for argument in self.arguments:
+            for count, letter in argument.dims:
+                if count != 1 and letter and letter not in known:
+                    raise ValueError(
+                        f"{operation}: in the shapes {text!r} stands {count}{letter} before {letter}"
+                    )
+                known.add(letter)
+
+    def _declared(self, part: str, text: str) -> Declared:
+        match = _ARRAY.fullmatch(part)
+        dims = [d.strip() for d in match["dims"].split(",") if d.strip()] if match else []
+        leading = dims[:1] == ["..."]
+        read = [_DIMENSION.fullmatch(d) for d in dims[leading:]]
+        if match is None or not all(d is not None and d[0] for d in read):
             raise ValueError(
-                f"{operation}: the shapes {text!r} cannot be read, expected such as "
+                f"{self.operation}: the shapes {text!r} cannot be read, expected such as "
                 "'x (..., D), labels int (...) -> z (..., M)'"
             )
-        self.arguments = [
-            (name, kind == " int", tuple(d.strip() for d in dims.split(",") if d.strip()))
-            for name, kind, dims in _ARGUMENT.findall(arguments)
-        ]
+        sizes = tuple((int(d[1] or 1), d[2]) for d in read if d is not None)
+        return Declared(match["name"], match["integer"] is not None, leading, sizes)
 
-    def check(self, args, keywords=None):
-        """Raise TypeError or ValueError if the declared arguments do not fit."""
-        sizes: dict = {}
-        for i, (name, integer, dims) in enumerate(self.arguments):
-            array = args[i] if i < len(args) else (keywords or {}).get(name)
+    def check(self, args: Sequence[Any], keywords: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Raise TypeError or ValueError if the declared arguments do not fit.
+
+        Returns
+        -------
+        dict
+            The size of each letter, and the leading dimensions under ``"..."``.
+        """
+        sizes: dict[str, Any] = {}
+        first = None
+        for i, argument in enumerate(self.arguments):
+            array = args[i] if i < len(args) else (keywords or {}).get(argument.name)
             if array is not None:
-                self._check_type(name, integer, array)
-                self._check_shape(name, dims, array.shape, sizes)
+                self._check_type(argument, array)
+                self._check_shape(argument, array.shape, sizes)
+                first = array if first is None else first
+                if type(array) is not type(first):
+                    self._check_library(argument, array, first)
+        return sizes
 
-    def _check_type(self, name, integer, array):
-        kind = "an integer" if integer else "a floating-point"
+    def check_values(self, value: Any, sizes: dict[str, Any]) -> None:
+        """Raise ValueError if what came out does not have the shapes behind the arrow."""
+        values = value if isinstance(value, tuple) else (value,)
+        for declared, array in zip(self.values, values, strict=True):
+            self._check_shape(declared, array.shape, sizes)
+
+    def _check_type(self, argument: Declared, array: Any) -> None:
+        kind = "an integer" if argument.integer else "a floating-point"
         if not hasattr(array, "dtype") or not hasattr(array, "shape"):
             raise TypeError(
-                f"{self.operation}: {name} is a {type(array).__name__}, expected {kind} array; "
-                "nn.asarray makes one"
+                f"{self.operation}: {argument.name} is a {type(array).__name__}, expected {kind} "
+                "array; nn.asarray makes one"
             )
-        if not (is_integer if integer else is_floating)(array.dtype):
+        if not (is_integer if argument.integer else is_floating)(array.dtype):
             raise TypeError(
-                f"{self.operation}: {name} has dtype {array.dtype}, expected {kind} array"
+                f"{self.operation}: {argument.name} has dtype {array.dtype}, expected {kind} array"
             )
 
-    def _check_shape(self, name, dims, shape, sizes):
-        rest = shape
-        fits = len(shape) == len(dims)
-        if dims and dims[0] == "...":
-            count = len(shape) - (len(dims) - 1)
+    def _check_library(self, argument: Declared, array: Array, first: Array) -> None:
+        ours, other = array_namespace(first), array_namespace(array)
+        if ours is not other:
+            raise TypeError(
+                f"{self.operation}: {argument.name} is an array of {other.__name__}, the first "
+                f"argument one of {ours.__name__}; nn.asarray puts both on the current backend"
+            )
+
+    def _check_shape(self, declared: Declared, shape: Any, sizes: dict[str, Any]) -> None:
+        before, rest = dict(sizes), shape
+        fits = len(shape) == len(declared.dims)
+        if declared.leading:
+            count = len(shape) - len(declared.dims)
             fits = count >= 0 and sizes.setdefault("...", shape[:count]) == shape[:count]
-            dims, rest = dims[1:], shape[max(count, 0) :]
-        if fits and all(
-            size == _declared(d, size, sizes) for d, size in zip(dims, rest, strict=True)
-        ):
-            return
+            rest = shape[max(count, 0) :]
+        if not (fits and all(map(_fits, declared.dims, rest, [sizes] * len(rest)))):
+            letters = ["..."] * declared.leading + [letter for _, letter in declared.dims]
+            known = [f"{d} = {before[d]}" for d in dict.fromkeys(letters) if d in before]
+            raise ValueError(
+                f"{self.operation}: {declared.name} has shape {shape}, expected {declared}"
+                + (f" with {', '.join(known)}" if known else "")
+            )
+
+
+def _parts(text: str) -> list[str]:
+    """Cut ``"x (N, D), b (M)"`` at the commas between brackets."""
+    return [p.strip() for p in re.split(r"(?<=\)) *,", text) if p.strip()]
+
+
+def _fits(dimension: tuple[int, str], size: int, sizes: dict[str, Any]) -> bool:
+    """Whether a size is that of its letter; a new letter takes what came."""
+    count, letter = dimension
+    if count != 1 or not letter:
+        return size == count * (sizes[letter] if letter else 1)
+    return bool(sizes.setdefault(letter, size) == size)
+
+
+def positive_integer(owner: str, name: str, value: Any) -> int:
+    """Return a size; refuse what is none."""
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{owner}: {name} is {value!r}, expected a whole number of at least 1")
+    return int(value)
+
+
+def pair(owner: str, name: str, value: Any, least: int) -> tuple[int, int]:
+    """Turn a number, or a pair of them, into a pair; refuse what is none."""
+    numbers = tuple(value) if isinstance(value, Sequence) else (value, value)
+    whole = all(isinstance(v, int | np.integer) and v >= least for v in numbers)
+    if len(numbers) != 2 or not whole:
         raise ValueError(
-            f"{self.operation}: {name} has shape {shape}, {self._expected(name, sizes)}"
+            f"{owner}: {name} is {value!r}, expected a whole number of at least {least}, "
+            "or a pair (rows, columns)"
         )
-
-    def _expected(self, name, sizes):
-        dims = next(dims for n, _, dims in self.arguments if n == name)
-        text = f"expected ({', '.join(dims)}{',' if len(dims) == 1 else ''})"
-        letters = dict.fromkeys(_DIMENSION.findall(d)[0][1] for d in dims)
-        known = [f"{d} = {sizes[d]}" for d in letters if d in sizes]
-        return text + (f" with {', '.join(known)}" if known else "")
+    return int(numbers[0]), int(numbers[1])
 
 
-def _declared(dimension, size, sizes):
-    """Return the size that a dimension must have; a new letter takes what came."""
-    count, letter = _DIMENSION.findall(dimension)[0]
-    if count:
-        return int(count) * (sizes[letter] if letter else 1)
-    return sizes.setdefault(letter, size)
+def count(operation: str, name: str, shape: tuple[int, ...]) -> int:
+    """Return how many elements a mean is over; refuse none."""
+    n = math.prod(shape)
+    if n == 0:
+        raise ValueError(
+            f"{operation}: {name} has shape {shape}, expected at least one element for a mean"
+        )
+    return n
+
+
+def check_range(operation: str, name: str, numbers: Array, K: int, kind: str) -> None:
+    """Refuse whole numbers outside 0 to K - 1, where looking at them costs no wait."""
+    if on_host(numbers) and numbers.size and (numbers.min() < 0 or numbers.max() >= K):
+        wrong = numbers.min() if numbers.min() < 0 else numbers.max()
+        raise ValueError(
+            f"{operation}: {name} contains {wrong}, expected {kind} 0 to {K - 1}"
+        )

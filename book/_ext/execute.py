@@ -11,7 +11,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from nnlearn.exercises.author import METADATA
-from nnlearn.exercises.notebook import write_atomically
+from nnlearn.files import write_atomically
 
 
 def execute(path):

@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 from music21 import converter, corpus
 
+from nnlearn.files import atomic_file
+
 FILE = Path(__file__).resolve().parents[2] / "nnlearn" / "datasets" / "bach-chorales.npz"
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # of a note, in sixteenths
 TEST, CHOICE = 60, 30  # melodies: the last of the file, and those before them
@@ -90,15 +92,14 @@ def main():
     groups = [groups[i] for i in np.random.default_rng(0).permutation(len(groups))]
     test, choice = taken(groups, TEST), taken(groups, CHOICE)
     order = [*itertools.chain(*groups), *choice, *test]
-    temporary = FILE.with_suffix(".tmp.npz")
-    np.savez_compressed(
-        temporary,
-        names=np.array([names[i] for i in order]),
-        upbeats=np.array([melodies[i][0] for i in order], dtype=np.uint8),
-        counts=np.array([len(melodies[i][1]) for i in order], dtype=np.uint8),
-        notes=np.concatenate([melodies[i][1] for i in order]),
-    )
-    temporary.replace(FILE)
+    with atomic_file(FILE) as file:
+        np.savez_compressed(
+            file,
+            names=np.array([names[i] for i in order]),
+            upbeats=np.array([melodies[i][0] for i in order], dtype=np.uint8),
+            counts=np.array([len(melodies[i][1]) for i in order], dtype=np.uint8),
+            notes=np.concatenate([melodies[i][1] for i in order]),
+        )
 
 
 if __name__ == "__main__":

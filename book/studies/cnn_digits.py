@@ -18,7 +18,7 @@ import numpy as np  # after the number of threads is set
 from scipy import ndimage
 
 import nnlearn as nn
-from nnlearn.exercises.notebook import write_atomically
+from nnlearn.files import write_atomically
 
 RESULTS = Path(__file__).with_suffix(".json")
 SEEDS = (0, 1, 2)

@@ -17,7 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np  # after the number of threads is set
 
 import nnlearn as nn
-from nnlearn.exercises.notebook import write_atomically
+from nnlearn.files import atomic_file, write_atomically
 
 try:
     from studies import cnn_digits
@@ -133,9 +133,8 @@ def store(path, **parameters):
         arrays[name] = params.vector.astype("float16")
         if params.state is not None:
             arrays[f"{name}_state"] = params.state.vector.astype("float16")
-    temporary = path.with_name(f".{path.name}.tmp.npz")
-    np.savez_compressed(temporary, **arrays)
-    temporary.replace(path)
+    with atomic_file(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def stored(path, name, model):

@@ -16,7 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np  # after the number of threads is set
 
 import nnlearn as nn
-from nnlearn.exercises.notebook import write_atomically
+from nnlearn.files import write_atomically
 
 RESULTS = Path(__file__).with_suffix(".json")
 SEEDS = (0, 1, 2)

@@ -20,7 +20,7 @@ import numpy as np  # after the number of threads is set
 
 import nnlearn as nn
 from nnlearn.book import music
-from nnlearn.exercises.notebook import write_atomically
+from nnlearn.files import atomic_file, write_atomically
 
 try:
     from studies import lstm_memory
@@ -152,10 +152,8 @@ def record(test_set):
         generator = np.random.default_rng(which)
         tokens = nn.sequences.continuation(model, params, given, generator, **SETTINGS)
         for kind, line in [("continued", tokens), ("bach", test_set[which])]:
-            path = SOUNDS / f"chorale-{name}-{kind}.mp3"
-            temporary = path.with_suffix(".tmp.mp3")
-            soundfile.write(temporary, music.sound(music.decode(line)), 22_050, format="MP3")
-            temporary.replace(path)
+            with atomic_file(SOUNDS / f"chorale-{name}-{kind}.mp3") as file:
+                soundfile.write(file, music.sound(music.decode(line)), 22_050, format="MP3")
         found[name] = tokens.tolist()
     return found
 

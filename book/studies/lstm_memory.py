@@ -19,7 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np  # after the number of threads is set
 
 import nnlearn as nn
-from nnlearn.exercises.notebook import write_atomically
+from nnlearn.files import atomic_file, write_atomically
 
 RESULTS = Path(__file__).with_suffix(".json")
 WEIGHTS = Path(__file__).with_name("lstm_adding.npz")
@@ -80,10 +80,9 @@ def adding():
 
 
 def write_npz(path, arrays):
-    """Write arrays under a temporary name, and rename."""
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez_compressed(temporary, **arrays)
-    temporary.replace(path)
+    """Write arrays, all of them or none."""
+    with atomic_file(path) as file:
+        np.savez_compressed(file, **arrays)
 
 
 def shortcut():

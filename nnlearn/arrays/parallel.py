@@ -9,23 +9,25 @@ depend on the number of threads: the blocks are the same, and come back in order
 import collections
 import contextlib
 import contextvars
-import ctypes
 import functools
 import os
-import sys
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 from nnlearn.arrays.backend import on_host
+from nnlearn.arrays.memory import keep_freed_memory
+from nnlearn.arrays.typing import Array
 
 BLOCK = 500_000  # numbers: in float32 two megabytes, as much as a core's caches hold
 _owner = threading.RLock()  # who holds it has all cores
 _granted = 1  # threads, while they are held
 
 
-def in_blocks(work, like, numbers_each):
+def in_blocks(work: Callable[[slice], Any], like: Array, numbers_each: int) -> list[Any]:
     """Call ``work(block)`` for every block of the examples of a batch.
 
     Parameters
@@ -48,13 +50,13 @@ def in_blocks(work, like, numbers_each):
     blocks = [slice(i, min(i + size, count)) for i in range(0, count, size)] or [slice(0, 0)]
     if len(blocks) == 1:
         return [work(blocks[0])]
-    keep_freed_memory()
+    keep_freed_memory(like)
     with all_cores() as threads:
         return _share(work, blocks, threads)
 
 
 @contextlib.contextmanager
-def all_cores():
+def all_cores() -> Iterator[int]:
     """Take the cores from BLAS, and give the number of threads to use in its place.
 
     That is 1 while another thread has them. A whole model runs inside, not only its blocks:
@@ -80,7 +82,7 @@ def all_cores():
         _owner.release()
 
 
-def _next(queue):
+def _next(queue: "collections.deque[tuple[int, slice]]") -> tuple[int, slice] | None:
     """Take the first entry of a queue that others take from too; None where there is none."""
     try:
         return queue.popleft()
@@ -88,12 +90,12 @@ def _next(queue):
         return None
 
 
-def _share(work, blocks, threads):
+def _share(work: Callable[[slice], Any], blocks: list[slice], threads: int) -> list[Any]:
     """Do all blocks on several threads, this one among them; give the results in order."""
-    results = [None] * len(blocks)
+    results: list[Any] = [None] * len(blocks)
     todo = collections.deque(enumerate(blocks))
 
-    def run():
+    def run() -> None:
         while (entry := _next(todo)) is not None:
             i, block = entry
             results[i] = work(block)
@@ -110,27 +112,13 @@ def _share(work, blocks, threads):
 
 
 @functools.cache
-def _blas():
+def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
 @functools.cache
-def _pool(threads):
+def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads - 1, thread_name_prefix="nnlearn")
-
-
-@functools.cache
-def keep_freed_memory():
-    """Ask glibc to keep what is freed, up to 256 MB, instead of handing it back to the system.
-
-    A training step frees and takes the same arrays again and again; each page that comes fresh
-    from the system is a fault and a wipe. A CNN's step: 30 ms instead of 40, an LSTM's: 106 of 121.
-    """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc's; other systems have none
-        if mallopt is not None:
-            mallopt(-1, 256 * 2**20)  # M_TRIM_THRESHOLD
-            mallopt(-3, 64 * 2**20)  # M_MMAP_THRESHOLD
 
 
 if hasattr(os, "register_at_fork"):  # a child process has none of its parent's threads

@@ -12,8 +12,8 @@ from nnlearn.exercises.notebook import (
     source,
     tags,
     text_of,
-    write_atomically,
 )
+from nnlearn.files import write_atomically
 
 PARTS = {
     "statement": "markdown",

@@ -9,8 +9,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from nnlearn.exercises.notebook import Exercise, Pristine, source, write_atomically
+from nnlearn.exercises.notebook import Exercise, Pristine, source
 from nnlearn.exercises.verdict import Result
+from nnlearn.files import write_atomically
 
 FILE = ".nnlearn-exercises.json"
 

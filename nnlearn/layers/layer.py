@@ -1,43 +1,55 @@
-"""What every layer is, and layers in a row.
-
-The backward pass of a model is the loop in `Sequential.forward`: one backward function after the
-other, from the last to the first. That is all of backpropagation.
-"""
+"""What every layer is: a function of parameters and input that knows its derivation."""
 
 import contextlib
+import functools
+import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from typing import Any
 
 import numpy as np
 
-from nnlearn.arrays.backend import asarray
+from nnlearn.arrays.backend import asarray, on_host
+from nnlearn.arrays.memory import keep_freed_memory
 from nnlearn.arrays.parallel import all_cores
-from nnlearn.operations.activations import relu
-from nnlearn.operations.pooling import max_pool2d
+from nnlearn.arrays.typing import Array
+from nnlearn.derivative import Waiting
 from nnlearn.parameters import Parameters
+
+#: An initializer of ``(rng, shape)``, and what a layer declares of its arrays by name.
+Draw = Callable[..., Any]
+Declaration = dict[str, tuple[tuple[int, ...], Draw]]
+#: What a layer's backward gives: its parameters' gradients by name, and that of x. All wait.
+Gradients = tuple[dict[str, Waiting], Waiting]
 
 
 class Layer(ABC):
     """A function of parameters and input, ``layer(params, x)``, that `nnlearn.vjp` differentiates.
 
-    A subclass gives `operation` and, where it has them, `parameters` and `state`.
+    A layer holds no arrays. A subclass gives `operation` and, where it has them, `parameters` and
+    `state`: what is learned, and what is remembered without being learned.
     """
 
     shares_batch = False  # whether its work goes over all cores in blocks of examples
-    remembers = False  # whether `operation` also takes `memory`: what an earlier call left
 
-    def parameters(self):
-        """Return by name each parameter's shape and its initializer of ``(rng, shape)``."""
+    def parameters(self) -> Declaration:
+        """Declare by name each parameter's shape and its initializer of ``(rng, shape)``."""
         return {}
 
-    def state(self):
-        """Return the same for what is remembered without being learned."""
+    def state(self) -> Declaration:
+        """Declare the same for what is remembered without being learned."""
         return {}
 
     @abstractmethod
-    def operation(self, params, x, training, rng):
-        """Return ``value, backward`` of an operation on x and the parameters, in their order."""
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
+        """Return ``value, backward`` of an operation on x and the parameters, in their order.
 
-    def init(self, seed=0, dtype="float32"):
+        A layer that remembers something gives a third thing in training: its new state, by name.
+        """
+
+    def init(self, seed: int | np.random.Generator = 0, dtype: str = "float32") -> Parameters:
         """Make initial parameters on the current backend.
 
         Parameters
@@ -49,169 +61,147 @@ class Layer(ABC):
         Returns
         -------
         Parameters
+
+        Raises
+        ------
+        ValueError
+            If the dtype is another.
         """
+        if str(np.dtype(dtype)) not in ("float32", "float64"):
+            raise ValueError(f"init: dtype is {dtype!r}, expected 'float32' or 'float64'")
         rng = np.random.default_rng(seed)
-        state = self.state()
-        return _draw(self.parameters(), rng, dtype, _draw(state, rng, dtype) if state else None)
+        state = _draw(self.state(), rng, dtype) if self.state() else None
+        return _draw(self.parameters(), rng, dtype, state)
 
-    def __call__(self, params, x, memory=None):
+    def __call__(
+        self, params: Parameters, x: Array, memory: MutableMapping[str, Array] | None = None
+    ) -> Array:
         """Compute the value as in inference: dropout off, running statistics used."""
-        return self.forward(params, x, memory=memory)[0]
+        with self._resources(x):
+            y, _, state = self.forward(params, x, memory=memory)
+        _remember(memory, state, params)
+        return y
 
-    def forward(self, params, x, training=False, rng=None, memory=None):
-        """Return the value and ``backward(dy, grads, input_wanted)``.
+    def forward(
+        self,
+        params: Parameters,
+        x: Array,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+        memory: Mapping[str, Array] | None = None,
+    ) -> tuple[Array, Callable[[Waiting], Gradients], dict[str, Array]]:
+        """Return the value, `backward`, and the new state.
 
-        `backward` writes the gradients of the parameters into `grads` (None: not wanted), and
-        gives the gradient of x (None if it is not wanted). `memory` is a dict in which recurrent
-        layers find the states to begin with, and leave their last ones.
+        Parameters
+        ----------
+        params : Parameters
+        x : array
+        training : bool
+        rng : numpy.random.Generator, optional
+            Of dropout.
+        memory : mapping of str to array, optional
+            In which recurrent layers find the states to begin with.
+
+        Returns
+        -------
+        y : array
+        backward : callable
+            Takes dL/dy, which waits, and gives a dict of the parameters' gradients by name, and
+            the gradient of x. Each of them waits, and is computed once.
+        state : dict of str to array
+            What the layer remembers of this pass: running statistics, the last states.
         """
-        more = {"memory": memory} if self.remembers else {}
-        y, gradients_of = self.operation(params, x, training, rng, **more)
+        return self._named(*self.operation(params, x, training, rng))
+
+    def _named(
+        self, y: Array, backward_operation: Callable[..., Any], state: dict[str, Array] | None = None
+    ) -> tuple[Array, Callable[[Waiting], Gradients], dict[str, Array]]:
+        """Turn what an operation gives, in the order of its arguments, into gradients by name."""
         names = list(self.parameters())
 
-        def backward(dy, grads, input_wanted):
-            gradients = gradients_of(dy)
-            dx, *dparams = gradients if isinstance(gradients, tuple) else (gradients,)
-            if grads is not None:
-                for name, gradient in zip(names, dparams, strict=True):
-                    _write(grads, name, gradient)
-            return _compute(dx) if input_wanted else None
+        def backward(dy: Waiting) -> Gradients:
+            gradients = functools.cache(lambda: backward_operation(dy()))
+            dx, *dparams = (
+                functools.cache(functools.partial(_one_of, gradients, i))
+                for i in range(1 + len(names))
+            )
+            return dict(zip(names, dparams, strict=True)), dx
+
+        return y, backward, state or {}
+
+    def training_pass(
+        self,
+        params: Parameters,
+        x: Array,
+        rng: np.random.Generator | None = None,
+        memory: MutableMapping[str, Array] | None = None,
+    ) -> tuple[Array, Callable[[Array], tuple[Waiting, Waiting]]]:
+        """Do what `nnlearn.vjp` asks: a pass with dropout on and the batch's own statistics.
+
+        The gradient of `params` is `Parameters` of the same form; its ``state`` is the new one,
+        which `Optimizer.step` takes over. A `memory` that is given gets the last states.
+        """
+        with self._resources(x):
+            y, backward_by_name, state = self.forward(params, x, True, rng, memory)
+        _remember(memory, state, params)
+
+        def backward(dy: Array) -> tuple[Waiting, Waiting]:
+            dparams, dx = backward_by_name(lambda: dy)
+
+            def dtheta() -> Parameters:
+                with self._resources(dy):
+                    return params.filled(dparams, state)
+
+            def dinput() -> Array:
+                with self._resources(dy):
+                    return dx()
+
+            return dtheta, dinput
 
         return y, backward
 
-    def training_pass(self, wanted, params, x, rng=None, memory=None):
-        """Do what `nnlearn.vjp` asks of a model: dropout on, the batch's own statistics.
+    @contextlib.contextmanager
+    def _resources(self, like: Array) -> Iterator[None]:
+        """Hold, where the arrays are on the host, the memory and the cores for a pass."""
+        keep_freed_memory(like)
+        shared = self.shares_batch and on_host(like)
+        with all_cores() if shared else contextlib.nullcontext():
+            yield
 
-        `wanted` holds the positions, among (params, x), of the gradients that will be asked for.
-        """
-        y, backward = self.forward(params, x, True, rng, memory)
+    def settings(self) -> dict[str, Any]:
+        """Return what the constructor was given, by the names of its arguments."""
+        names = inspect.signature(type(self).__init__).parameters
+        return {name: vars(self)[name] for name in names if name in vars(self)}
 
-        def gradients_of(dy):
-            grads = params.empty_like() if 0 in wanted else None
-            dx = backward(dy, grads, 1 in wanted)
-            return grads, dx
-
-        return y, gradients_of
-
-    def __repr__(self):
-        settings = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"{type(self).__name__}({settings})"
-
-
-class Sequential(Layer):
-    """Layers in a row: the output of one is the input of the next.
-
-    Parameters
-    ----------
-    *layers : Layer
-        Their parameters are named ``"0.W"``, ``"0.b"``, ``"2.W"``, …
-
-    Notes
-    -----
-    Source: eq-vjp-composition.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import nnlearn as nn
-    >>> model = nn.Sequential(nn.Dense(2, 3), nn.ReLU(), nn.Dense(3, 1))
-    >>> model(model.init(seed=0), np.ones((5, 2), dtype="float32")).shape
-    (5, 1)
-    """
-
-    def __init__(self, *layers):
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: layer {i} is {layer!r}, expected a layer")
-        self.layers = {str(i): layer for i, layer in enumerate(layers)}
-        self.shares_batch = any(layer.shares_batch for layer in layers)
-
-    def parameters(self):
-        return self._named("parameters")
-
-    def state(self):
-        return self._named("state")
-
-    def _named(self, what):
-        return {
-            f"{i}.{name}": entry
-            for i, layer in self.layers.items()
-            for name, entry in getattr(layer, what)().items()
-        }
-
-    def operation(self, params, x, training, rng):
-        raise TypeError("a Sequential is several operations; use forward")
-
-    def forward(self, params, x, training=False, rng=None, memory=None):
-        """Return the value and ``backward(dy, grads, input_wanted)``, as `Layer.forward`.
-
-        The memory holds, by the layer's name, a memory for each.
-        """
-        steps = []
-        learned_below = False  # is there a parameter in an earlier layer?
-        with self._cores():
-            for name, layer in _cheapest_order(self.layers):
-                part = params.part(name)
-                own = memory.setdefault(name, {}) if memory is not None else None
-                try:
-                    x, backward_step = layer.forward(part, x, training, rng, own)
-                except (ValueError, TypeError) as error:
-                    raise type(error)(f"layer {name}, {layer!r}: {error}") from error
-                steps.append((name, backward_step, learned_below))
-                learned_below = learned_below or len(part) > 0
-
-        def backward(dy, grads, input_wanted):
-            with self._cores():
-                for name, backward_step, below in reversed(steps):
-                    inner = grads.part(name) if grads is not None else None
-                    dy = backward_step(dy, inner, input_wanted or (below and grads is not None))
-                    if dy is None:  # nothing further down is wanted
-                        break
-            return dy
-
-        return x, backward
-
-    def _cores(self):
-        return all_cores() if self.shares_batch else contextlib.nullcontext()
-
-    def __repr__(self):
-        return f"Sequential({', '.join(repr(layer) for layer in self.layers.values())})"
+    def __repr__(self) -> str:
+        known = inspect.signature(type(self).__init__).parameters
+        shown = [
+            repr(value) if known[name].default is inspect.Parameter.empty else f"{name}={value!r}"
+            for name, value in self.settings().items()
+            if not callable(value) and value != known[name].default
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
 
-def _cheapest_order(layers):
-    """Give (name, layer) in order, but max pooling before the ReLU that it follows.
-
-    The largest of some numbers and zero is the same in either order, and so is its gradient. ReLU
-    then sees a quarter of the numbers: 4 ms less of 25 in a CNN's training step.
-    """
-    pairs = list(layers.items())
-    for i in range(len(pairs) - 1):
-        first, second = (getattr(layer, "function", None) for _, layer in pairs[i : i + 2])
-        if first is relu and second is max_pool2d:
-            pairs[i : i + 2] = pairs[i + 1], pairs[i]
-    return pairs
-
-
-def positive_integer(layer, name, value):
-    """Return a size; refuse what is none."""
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{layer}: {name} is {value!r}, expected a whole number of at least 1")
-    return int(value)
-
-
-def _compute(gradient):
+def _one_of(gradients: Callable[[], Any], i: int) -> Any:
+    """Compute the i-th gradient of an operation; a lone one may be there already."""
+    several = gradients()
+    gradient = several[i] if isinstance(several, tuple) else (several,)[i]
     return gradient() if callable(gradient) else gradient
 
 
-def _write(grads, name, gradient):
-    """Put a gradient into its place in the vector, without a copy where it knows how."""
-    if hasattr(gradient, "into"):
-        gradient.into(grads[name])
-    else:
-        grads[name] = _compute(gradient)
+def _remember(
+    memory: MutableMapping[str, Array] | None, state: dict[str, Array], params: Parameters
+) -> None:
+    """Put the last states of recurrent layers into the memory of a call."""
+    if memory is not None:
+        kept = params.state if params.state is not None else {}
+        memory.update({name: value for name, value in state.items() if name not in kept})
 
 
-def _draw(entries, rng, dtype, state=None):
+def _draw(
+    entries: Declaration, rng: np.random.Generator, dtype: str, state: Parameters | None = None
+) -> Parameters:
     """Make parameters by drawing each array in turn."""
     arrays = [draw(rng, shape) for shape, draw in entries.values()]
     vector = np.concatenate([np.zeros(0), *(np.reshape(a, -1) for a in arrays)])

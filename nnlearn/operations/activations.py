@@ -4,7 +4,9 @@ All of them take and give an array of any shape, are safe for arguments of Â±10â
 dtype. `softmax` and `log_softmax` work along the last axis.
 """
 
-from nnlearn.arrays.backend import array_namespace, masked
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.fast import masked
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 
 
@@ -28,7 +30,7 @@ def sigmoid(z):
     Source: eq-sigmoid, eq-sigmoid-derivative.
     """
     xp = array_namespace(z)
-    a = xp.exp(xp.clip(z, max=0)) / (1 + xp.exp(-xp.abs(z)))
+    a = xp.exp(xp.minimum(z, 0.0)) / (1 + xp.exp(-xp.abs(z)))
 
     def backward(da):
         return da * a * (1 - a)  # eq-sigmoid-derivative
@@ -108,6 +110,7 @@ def leaky_relu(z, slope=0.01):
     At z = 0 backward uses `slope`. Source: eq-leaky-relu, eq-leaky-relu-derivative.
     """
     xp = array_namespace(z)
+    slope = float(slope)  # a NumPy float64 would make float32 arithmetic float64
     larger = xp.maximum if slope <= 1 else xp.minimum  # of the two branches, which one it is
     a = larger(z, slope * z)
 

@@ -6,14 +6,15 @@ chapter's: the kernel's gradient is the product of the same rows with dz, the in
 convolution, of dz with the turned kernels.
 """
 
-import functools
 import math
 
-from nnlearn.arrays.backend import array_namespace, column_sums, product
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.fast import column_sums, write
+from nnlearn.arrays.layout import as_rows
 from nnlearn.arrays.parallel import in_blocks
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 from nnlearn.operations.windows import Windows
-from nnlearn.shapes import as_rows
 
 
 @differentiable("x (N, H, W, C), K (P, Q, C, F), b (F) -> z (N, H', W', F)")
@@ -55,7 +56,7 @@ def conv2d(x, K, b=None, stride=1, padding=0):
     )
 
     def forward(n):  # eq-im2col
-        product(windows.gather(x[n, ...]), matrix).into(as_rows(z[n, ...]))
+        write(as_rows(z[n, ...]), xp.matmul, windows.gather(x[n, ...]), matrix)
         if b is not None:
             z[n, ...] += b
 
@@ -68,14 +69,16 @@ def conv2d(x, K, b=None, stride=1, padding=0):
 
             return xp.reshape(sum(in_blocks(part, x, entries)), K.shape)
 
-        dx = functools.partial(_input_gradient, dz, K, windows, x.shape)
-        db = functools.partial(column_sums, as_rows(dz))  # eq-conv2d-db
-        return dx, dK, db
+        return (
+            lambda: input_gradient(dz, K, windows, x.shape),  # eq-conv2d-dx
+            dK,
+            lambda: column_sums(as_rows(dz)),  # eq-conv2d-db
+        )
 
     return z, backward
 
 
-def _input_gradient(dz, K, windows, shape):
+def input_gradient(dz, K, windows, shape):
     """Return dL/dx of `conv2d`, images of a shape (N, H, W, C).
 
     With steps of one pixel it is a convolution of dz, so `conv2d` itself computes it. Longer steps

@@ -1,8 +1,15 @@
-"""The dense layer's operation: every output sees every input."""
+"""The dense layer's operation: every output sees every input.
 
-from nnlearn.arrays.backend import array_namespace, product
+This is how every operation is written. The declaration above the function says the shapes. The
+body computes the value; `backward`, given dL/dz, gives the gradients of x, W and b, in that order.
+A gradient that is work *waits* behind ``lambda:``, a function of no arguments that is called only
+if somebody wants that gradient: the first layer of a network needs no dL/dx.
+"""
+
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.layout import as_rows
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
-from nnlearn.shapes import as_rows
 
 
 @differentiable("x (..., D), W (M, D), b (M) -> z (..., M)")
@@ -32,14 +39,16 @@ def dense(x, W, b):
     Source: eq-dense; its gradients are eq-dense-dx, eq-dense-dw and eq-dense-db.
     """
     xp = array_namespace(x, W, b)
-    z = x @ W.T
+    rows = as_rows(x)  # every leading dimension is a batch
+    z = rows @ W.T
     z += b
 
     def backward(dz):
+        dz = as_rows(dz)
         return (
-            lambda: dz @ W,  # eq-dense-dx
-            product(as_rows(dz).T, as_rows(x)),  # eq-dense-dw
-            lambda: xp.sum(as_rows(dz), axis=0),  # eq-dense-db
+            lambda: xp.reshape(dz @ W, x.shape),  # eq-dense-dx
+            lambda: dz.T @ rows,  # eq-dense-dw
+            lambda: xp.sum(dz, axis=0),  # eq-dense-db
         )
 
-    return z, backward
+    return xp.reshape(z, (*x.shape[:-1], W.shape[0])), backward

@@ -1,7 +1,10 @@
 """A table of learned vectors, one for each token, and the gradient that goes back into it."""
 
-from nnlearn.arrays.backend import add_rows, array_namespace, on_host
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.fast import add_rows
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
+from nnlearn.shapes import check_range
 
 
 @differentiable("W (K, D), tokens int (...) -> e (..., D)")
@@ -31,7 +34,7 @@ def embedding(W, tokens):
     Source: eq-embedding, eq-embedding-gradient.
     """
     xp = array_namespace(W, tokens)
-    _check_tokens(tokens, W.shape[0])
+    check_range("embedding", "tokens", tokens, W.shape[0], "rows")
     flat = xp.reshape(tokens, (-1,))
     rows = xp.take(W, flat, axis=0)
 
@@ -39,10 +42,3 @@ def embedding(W, tokens):
         return add_rows(xp.reshape(de, rows.shape), flat, W.shape[0])
 
     return xp.reshape(rows, (*tokens.shape, W.shape[1])), backward
-
-
-def _check_tokens(tokens, K):
-    """Refuse tokens without a row, where looking at them costs no wait."""
-    if on_host(tokens) and tokens.size and (tokens.min() < 0 or tokens.max() >= K):
-        wrong = tokens.min() if tokens.min() < 0 else tokens.max()
-        raise ValueError(f"embedding: tokens contains {wrong}, expected 0 to {K - 1}")

@@ -1,14 +1,15 @@
 """The gated recurrent unit over a whole sequence: one state, two gates, and its backward pass.
 
 The gates and the candidate stand side by side in one array, in the order reset, update,
-candidate. Inside, each sequence is a column (see `columns`).
+candidate. Inside, each sequence is a column (see `nnlearn.arrays.recurrence`).
 """
 
-from nnlearn.arrays.backend import array_namespace, column_sums, product
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.layout import blocks_of
+from nnlearn.arrays.recurrence import Columns
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 from nnlearn.operations.activations import sigmoid
-from nnlearn.operations.columns import blocks_of, in_columns, inputs_above_states, turned
-from nnlearn.shapes import as_rows
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_x (3H, D), W_h (3H, H), b (3H) -> h (T, N, H)")
@@ -47,44 +48,35 @@ def gru(x, h0, W_x, W_h, b):
     eq-gru-dh, eq-gru-dcandidate, eq-gru-du, eq-gru-dr, eq-gru-ds, eq-gru-dweights.
     """
     xp = array_namespace(x, h0, W_x, W_h, b)
-    T, N, D = x.shape
-    H = h0.shape[1]
-    xh, rows = inputs_above_states(x, h0, "gru")
-    h = xh[:, D:, :]  # h[0] is h0, and h[t + 1] the state after x[t], in columns
-    gates = W_x @ xh[:-1, :D, :] + in_columns(b, N)  # the input's share, of all steps at once
+    columns = Columns("gru", x, h0, W_x, W_h, b)
+    h, T, H = columns.h, x.shape[0], h0.shape[1]  # h[0] is h0, h[t + 1] the state after x[t]
+    gates = columns.affine_of_inputs()
     r, u, candidate = blocks_of(gates, 3)  # views
     recalled = xp.empty_like(candidate)  # what the candidate's rows of W_h make of the state
     for t in range(T):
         share = W_h @ h[t, ...]
-        gates[t, : 2 * H, :] = sigmoid(gates[t, : 2 * H, :] + share[: 2 * H, :])
+        gates[t, : 2 * H, :] = sigmoid(gates[t, : 2 * H, :] + share[: 2 * H, :])  # eq-gru-gates
         recalled[t, ...] = share[2 * H :, :]
+        # eq-gru-candidate
         candidate[t, ...] = xp.tanh(candidate[t, ...] + r[t, ...] * recalled[t, ...])
-        h[t + 1, ...] = (1 - u[t, ...]) * candidate[t, ...] + u[t, ...] * h[t, ...]
-    rows[1:, :, D:] = xp.matrix_transpose(h[1:, ...])
+        h[t + 1, ...] = (1 - u[t, ...]) * candidate[t, ...] + u[t, ...] * h[t, ...]  # eq-gru
 
     def backward(dh):
-        dh = xp.matrix_transpose(dh)
-        dz = xp.empty_like(gates)  # of W_x x + b
-        dshare = xp.empty_like(gates)  # of W_h h
+        dh, later = xp.matrix_transpose(dh), xp.zeros_like(h0.T)
+        dz, dshare = xp.empty_like(gates), xp.empty_like(gates)  # of W_x x + b, and of W_h h
         dr, du, dcandidate = blocks_of(dz, 3)  # views
-        later = xp.zeros_like(h0.T)  # what the later steps say of h[t + 1]
         for t in reversed(range(T)):
             dh_t = dh[t, ...] + later  # eq-gru-dh
+            # eq-gru-dcandidate
             dcandidate[t, ...] = dh_t * (1 - u[t, ...]) * (1 - candidate[t, ...] ** 2)
             du_t = dh_t * (h[t, ...] - candidate[t, ...])
             du[t, ...] = du_t * u[t, ...] * (1 - u[t, ...])  # eq-gru-du
-            dr_t = dcandidate[t, ...] * recalled[t, ...]
-            dr[t, ...] = dr_t * r[t, ...] * (1 - r[t, ...])  # eq-gru-dr
+            # eq-gru-dr
+            dr[t, ...] = dcandidate[t, ...] * recalled[t, ...] * r[t, ...] * (1 - r[t, ...])
             dshare[t, : 2 * H, :] = dz[t, : 2 * H, :]  # eq-gru-ds
             dshare[t, 2 * H :, :] = dcandidate[t, ...] * r[t, ...]
             later = dh_t * u[t, ...] + W_h.T @ dshare[t, ...]
-        dz, dshare = as_rows(turned(dz)), as_rows(turned(dshare))
-        return (
-            lambda: xp.reshape(dz @ W_x, x.shape),  # eq-gru-dweights, and three more
-            later.T,
-            product(dz.T, as_rows(x)),
-            product(dshare.T, as_rows(rows[:-1, ...])[:, D:]),
-            lambda: column_sums(dz),
-        )
+        dx, dW_x, dW_h, db = columns.gradients(dz, dshare)  # eq-gru-dweights
+        return dx, later.T, dW_x, dW_h, db
 
-    return rows[1:, :, D:], backward
+    return columns.states(), backward

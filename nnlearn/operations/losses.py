@@ -1,9 +1,9 @@
 """Losses: scalars, means over the batch, each the negative logarithm of a likelihood."""
 
-import math
-
-from nnlearn.arrays.backend import array_namespace, on_host
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
+from nnlearn.shapes import check_range, count
 from nnlearn.operations.activations import log_softmax, sigmoid, softplus
 
 
@@ -67,7 +67,7 @@ def softmax_cross_entropy(logits, labels):
     xp = array_namespace(logits, labels)
     n = count("softmax_cross_entropy", "labels", labels.shape)
     K = logits.shape[-1]
-    _check_labels(labels, K)
+    check_range("softmax_cross_entropy", "labels", labels, K, "classes")
     log_p = log_softmax(logits)
     classes = xp.arange(K, device=labels.device)
     is_label = labels[..., None] == classes
@@ -116,22 +116,3 @@ def sigmoid_cross_entropy(logits, targets):
         )
 
     return loss, backward
-
-
-def count(operation, name, shape):
-    """Return how many elements a mean is over; refuse none."""
-    n = math.prod(shape)
-    if n == 0:
-        raise ValueError(
-            f"{operation}: {name} has shape {shape}, expected at least one element for a mean"
-        )
-    return n
-
-
-def _check_labels(labels, K):
-    """Refuse labels that are no class, where looking at them costs no wait."""
-    if on_host(labels) and (labels.min() < 0 or labels.max() >= K):
-        wrong = labels.min() if labels.min() < 0 else labels.max()
-        raise ValueError(
-            f"softmax_cross_entropy: labels contains {wrong}, expected classes 0 to {K - 1}"
-        )

@@ -1,8 +1,9 @@
 """Normalization: over the batch, or over the features of one example."""
 
 from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.layout import as_rows
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
-from nnlearn.shapes import as_rows
 
 
 def moments(x, axis):
@@ -43,7 +44,7 @@ def standardize(x, axis=-1, eps=1e-5):
     """
     xp = array_namespace(x)
     mean, variance = moments(x, axis)
-    scale = 1 / xp.sqrt(variance + eps)
+    scale = 1 / xp.sqrt(variance + float(eps))
     x_hat = (x - mean) * scale
 
     def backward(dx_hat):
@@ -152,6 +153,6 @@ def _normalized(x, gamma, beta, axis, eps):
 
     def backward(dy):
         dx_hat, dgamma, dbeta = backward_y(dy)
-        return lambda: backward_x_hat(dx_hat()), dgamma, dbeta
+        return lambda: backward_x_hat(dx_hat())[0](), dgamma, dbeta
 
     return y, backward

@@ -1,6 +1,8 @@
 """What keeps a network from learning its examples by heart, and its steps from exploding."""
 
-from nnlearn.arrays.backend import array_namespace, uniform
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.randomness import uniform
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 
 
@@ -39,6 +41,7 @@ def dropout(x, p, rng):
             f"dropout: rng is {rng!r}, expected a numpy.random.Generator "
             "(in a training pass: nn.vjp(model, params, x, wrt=0, rng=...))"
         )
+    p = float(p)  # a NumPy float64 would make float32 arithmetic float64
     xp = array_namespace(x)
     kept = xp.astype(uniform(rng, x) >= p, x.dtype) / (1 - p)
     y = x * kept

@@ -1,14 +1,15 @@
 """The recurrent network over a whole sequence, and backpropagation through time.
 
 Time comes first: ``x[t]`` is what the network reads at step t, for a whole batch. Inside,
-each sequence is a column (see `columns`). Once dL/dz of every step is known, the gradient of
-the weights is a single product over all steps.
+each sequence is a column (see `nnlearn.arrays.recurrence`). Once dL/dz of every step is known, the
+gradient of the weights is a single product over all steps.
 """
 
-from nnlearn.arrays.backend import array_namespace, column_sums, product, tanh_in_place
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.fast import write
+from nnlearn.arrays.recurrence import Columns
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
-from nnlearn.operations.columns import in_columns, inputs_above_states, turned
-from nnlearn.shapes import as_rows
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_xh (H, D), W_hh (H, H), b_h (H) -> h (T, N, H)")
@@ -45,15 +46,11 @@ def rnn(x, h0, W_xh, W_hh, b_h):
     eq-rnn-db.
     """
     xp = array_namespace(x, h0, W_xh, W_hh, b_h)
-    T, N, D = x.shape
-    W, bias = xp.concat([W_xh, W_hh], axis=1), in_columns(b_h, N)
-    xh, rows = inputs_above_states(x, h0, "rnn")
-    h = xh[:, D:, :]  # h[0] is h0, and h[t + 1] the state after x[t], in columns
+    columns = Columns("rnn", x, h0, W_xh, W_hh, b_h)
+    h, T = columns.h, x.shape[0]  # h[0] is h0, and h[t + 1] the state after x[t]
     for t in range(T):
-        product(W, xh[t, ...]).into(h[t + 1, ...])
-        h[t + 1, ...] += bias
-        tanh_in_place(h[t + 1, ...])  # eq-rnn
-    rows[1:, :, D:] = xp.matrix_transpose(h[1:, ...])
+        columns.write_affine(t, h[t + 1, ...])
+        write(h[t + 1, ...], xp.tanh, h[t + 1, ...])  # eq-rnn
 
     def backward(dh):
         dh = xp.matrix_transpose(dh)
@@ -61,14 +58,8 @@ def rnn(x, h0, W_xh, W_hh, b_h):
         later = xp.zeros_like(h0.T)  # what the later steps say of h[t + 1]
         for t in reversed(range(T)):
             dz[t, ...] *= dh[t, ...] + later  # eq-rnn-dh, eq-rnn-dz
-            later = W_hh.T @ dz[t, ...]
-        dz = as_rows(turned(dz))
-        return (
-            lambda: xp.reshape(dz @ W_xh, x.shape),  # eq-rnn-dx
-            later.T,  # eq-rnn-dh0
-            product(dz.T, as_rows(x)),  # eq-rnn-dwxh
-            product(dz.T, as_rows(rows[:-1, ...])[:, D:]),  # eq-rnn-dwhh
-            lambda: column_sums(dz),  # eq-rnn-db
-        )
+            later = W_hh.T @ dz[t, ...]  # at the end: eq-rnn-dh0
+        dx, dW_xh, dW_hh, db_h = columns.gradients(dz)
+        return dx, later.T, dW_xh, dW_hh, db_h  # eq-rnn-dx, eq-rnn-dwxh, eq-rnn-dwhh, eq-rnn-db
 
-    return rows[1:, :, D:], backward
+    return columns.states(), backward

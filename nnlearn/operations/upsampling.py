@@ -7,12 +7,15 @@ with the two pictures in each other's place.
 
 import math
 
-from nnlearn.arrays.backend import array_namespace, column_sums
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.fast import column_sums
+from nnlearn.arrays.layout import as_rows
 from nnlearn.arrays.parallel import in_blocks
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
-from nnlearn.operations.convolution import _input_gradient, conv2d
-from nnlearn.operations.windows import Windows, pair
-from nnlearn.shapes import as_rows
+from nnlearn.operations.convolution import conv2d, input_gradient
+from nnlearn.operations.windows import Windows
+from nnlearn.shapes import pair
 
 
 def transposed_size(size, kernel, stride=1, padding=0):
@@ -76,7 +79,7 @@ def conv_transpose2d(x, K, b=None, stride=1, padding=0):
     xp = array_namespace(x, K, b)
     entries = math.prod(x.shape[1:3]) * math.prod(K.shape[:3])  # of all windows of one picture
     windows = Windows("conv_transpose2d", (x.shape[0], *sizes), K.shape[:2], stride, padding)
-    y = _input_gradient(x, K, windows, (x.shape[0], *sizes, K.shape[2]))  # eq-conv-transpose
+    y = input_gradient(x, K, windows, (x.shape[0], *sizes, K.shape[2]))  # eq-conv-transpose
     if b is not None:
         y += b
 

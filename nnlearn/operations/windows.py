@@ -9,12 +9,12 @@ loop over the many windows.
 import functools
 import itertools
 import math
-from collections.abc import Sequence
 
-import numpy as np
-
-from nnlearn.arrays.backend import array_namespace, sliding_windows
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.fast import sliding_windows
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
+from nnlearn.shapes import pair
 
 
 def output_size(size, kernel, stride=1, padding=0):
@@ -173,18 +173,6 @@ def im2col(x, size, stride=1, padding=0):
 
     shape = (count, *windows.counts, len(windows.places) * channels)
     return xp.reshape(windows.gather(x), shape), backward
-
-
-def pair(operation, name, value, least):
-    """Turn a number, or a pair of them, into a pair; refuse what is none."""
-    numbers = tuple(value) if isinstance(value, Sequence) else (value, value)
-    whole = all(isinstance(v, int | np.integer) and v >= least for v in numbers)
-    if len(numbers) != 2 or not whole:
-        raise ValueError(
-            f"{operation}: {name} is {value!r}, expected a whole number of at least {least}, "
-            "or a pair (rows, columns)"
-        )
-    return tuple(int(v) for v in numbers)
 
 
 def _by(numbers):

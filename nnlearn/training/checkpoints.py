@@ -5,13 +5,12 @@ temporary name and renamed, so that a run that is killed leaves the old file or 
 """
 
 import json
-import os
 import zlib
-from pathlib import Path
 
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace, to_numpy
+from nnlearn.files import atomic_file
 
 _FORMAT = 1
 
@@ -27,17 +26,9 @@ def save_checkpoint(path, arrays, facts):
     facts : dict
         What JSON can hold.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            text = np.asarray(json.dumps({"format": _FORMAT, **facts}))
-            np.savez(file, facts=text, **{f"array.{k}": to_numpy(a) for k, a in arrays.items()})
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = np.asarray(json.dumps({"format": _FORMAT, **facts}))
+    with atomic_file(path) as file:
+        np.savez(file, facts=text, **{f"array.{k}": to_numpy(a) for k, a in arrays.items()})
 
 
 def load_checkpoint(path):

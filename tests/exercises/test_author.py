@@ -84,16 +84,3 @@ def test_wrong_answers_are_read_from_percent_cells(tmp_path):
     path.write_text("# %% 5.1 no words\nx = 1\n")
     with pytest.raises(notebook.NotebookProblem, match="does not begin with"):
         author.wrong_answers(path)
-
-
-def test_a_write_that_fails_leaves_the_old_file_whole(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    notebook.write_atomically(path, "old")
-
-    def refuse(*_):
-        raise OSError("no space")
-
-    monkeypatch.setattr("os.replace", refuse)
-    with pytest.raises(OSError, match="no space"):
-        notebook.write_atomically(path, "new")
-    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("file", "old")]

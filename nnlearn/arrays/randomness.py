@@ -1,0 +1,48 @@
+"""Random numbers in bulk, drawn where the arrays are."""
+
+from typing import Any
+
+import array_api_compat
+import numpy as np
+
+from nnlearn.arrays.backend import array_namespace, is_cupy
+from nnlearn.arrays.typing import Array
+
+
+def uniform(rng: np.random.Generator, like: Array) -> Array:
+    """Draw numbers, uniform in [0, 1), of the shape, dtype and device of `like`.
+
+    The generator is NumPy's, on the host, so that its state is one thing to save. On a GPU it
+    only draws the seed of a generator there: the numbers themselves never cross the bus.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    like : array, any shape, floating-point
+    """
+    return _draw("random", rng, like.shape, like)
+
+
+def normal(rng: np.random.Generator, shape: tuple[int, ...], like: Array) -> Array:
+    """Draw standard normal numbers of a shape, with the dtype and on the device of `like`.
+
+    As with `uniform`, on a GPU the generator only draws the seed of one there.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+    like : array, floating-point
+    """
+    return _draw("standard_normal", rng, shape, like)
+
+
+def _draw(method: str, rng: np.random.Generator, shape: tuple[int, ...], like: Array) -> Array:
+    """Call a method of the generator, or of one on the device, which it seeds."""
+    xp = array_namespace(like)
+    if is_cupy(like):
+        device_rng: Any = xp.random.default_rng(int(rng.integers(2**63)))
+        return getattr(device_rng, method)(shape, dtype=like.dtype)
+    dtype = np.float64 if str(like.dtype).endswith("float64") else np.float32
+    numbers = getattr(rng, method)(shape, dtype=dtype)
+    return xp.asarray(numbers, device=array_api_compat.device(like))
