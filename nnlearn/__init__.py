@@ -14,23 +14,13 @@ from nnlearn.data import sequences, tasks
 from nnlearn.data.ngrams import NGram
 from nnlearn.derivative import differentiable, vjp
 from nnlearn.layers import initializers
-from nnlearn.layers.dense import (
-    BatchNorm,
-    Dense,
-    Dropout,
-    Flatten,
-    LayerNorm,
-    LeakyReLU,
-    ReLU,
-    Sigmoid,
-    Tanh,
-    Unflatten,
-    flatten,
-    unflatten,
-)
+from nnlearn.layers.dense import Dense, Dropout, LeakyReLU, ReLU, Sigmoid, Tanh
 from nnlearn.layers.images import AvgPool2D, Conv2D, ConvTranspose2D, MaxPool2D, Upsample2D
-from nnlearn.layers.layer import Layer, Sequential
-from nnlearn.layers.recurrent import GRU, LSTM, RNN, Embedding, TimeFirst
+from nnlearn.layers.layer import Layer
+from nnlearn.layers.normalization import BatchNorm, LayerNorm
+from nnlearn.layers.recurrent import GRU, LSTM, RNN, Embedding
+from nnlearn.layers.reshaping import Flatten, TimeFirst, Unflatten
+from nnlearn.layers.sequential import Sequential
 from nnlearn.operations.activations import (
     leaky_relu,
     log_softmax,
@@ -54,6 +44,7 @@ from nnlearn.operations.lstm import lstm
 from nnlearn.operations.normalization import batch_norm, layer_norm, standardize
 from nnlearn.operations.pooling import avg_pool2d, max_pool2d
 from nnlearn.operations.regularization import clip_gradient_norm, dropout
+from nnlearn.operations.reshaping import flatten, unflatten
 from nnlearn.operations.rnn import rnn
 from nnlearn.operations.upsampling import conv_transpose2d, transposed_size, upsample2d
 from nnlearn.operations.windows import im2col, output_size

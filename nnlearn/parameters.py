@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -153,6 +153,28 @@ class Parameters(Mapping[str, Array]):
     def empty_like(self) -> "Parameters":
         """Return parameters of the same form whose values are still to be written."""
         return Parameters(array_namespace(self.vector).empty_like(self.vector), self.layout)
+
+    def filled(
+        self, gradients: Mapping[str, Callable[[], Array]], state: Mapping[str, Array] | None = None
+    ) -> "Parameters":
+        """Return parameters of the same form, filled with gradients that wait.
+
+        Parameters
+        ----------
+        gradients : mapping of str to callable
+            By name, functions of no arguments; they are called in the order of the mapping.
+        state : mapping of str to array, optional
+            What a pass gives for entries of the state; other names are passed over.
+        """
+        filled = self.empty_like()
+        for name, gradient in gradients.items():
+            filled[name] = gradient()
+        if self.state is not None:
+            filled.state = self.state.copy()
+            for name in filled.state:
+                if state and name in state:
+                    filled.state[name] = state[name]
+        return filled
 
     def zeros_like(self) -> "Parameters":
         """Return parameters of the same form, all zero."""

@@ -33,7 +33,9 @@ class Declared:
 
     def __str__(self) -> str:
         dims = ["..."] * self.leading
-        dims += [letter if count == 1 and letter else f"{count}{letter}" for count, letter in self.dims]
+        dims += [
+            letter if count == 1 and letter else f"{count}{letter}" for count, letter in self.dims
+        ]
         return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
 
 
@@ -63,7 +65,7 @@ class Signature:
             for count, letter in argument.dims:
                 if count != 1 and letter and letter not in known:
                     raise ValueError(
-                        f"{operation}: in the shapes {text!r} stands {count}{letter} before {letter}"
+                        f"{operation}: the shapes {text!r} have {count}{letter} before any {letter}"
                     )
                 known.add(letter)
 
@@ -80,7 +82,9 @@ class Signature:
         sizes = tuple((int(d[1] or 1), d[2]) for d in read if d is not None)
         return Declared(match["name"], match["integer"] is not None, leading, sizes)
 
-    def check(self, args: Sequence[Any], keywords: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def check(
+        self, args: Sequence[Any], keywords: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Raise TypeError or ValueError if the declared arguments do not fit.
 
         Returns
@@ -188,6 +192,4 @@ def check_range(operation: str, name: str, numbers: Array, K: int, kind: str) ->
     """Refuse whole numbers outside 0 to K - 1, where looking at them costs no wait."""
     if on_host(numbers) and numbers.size and (numbers.min() < 0 or numbers.max() >= K):
         wrong = numbers.min() if numbers.min() < 0 else numbers.max()
-        raise ValueError(
-            f"{operation}: {name} contains {wrong}, expected {kind} 0 to {K - 1}"
-        )
+        raise ValueError(f"{operation}: {name} contains {wrong}, expected {kind} 0 to {K - 1}")

@@ -37,9 +37,14 @@ def test_a_failure_half_way_leaves_the_old_file_and_no_other(tmp_path, error, ol
     path = tmp_path / "file"
     if old:
         path.write_text(old)
-    with pytest.raises(error), atomic_file(path, text=True) as file:
-        file.write("half of the new")
-        raise error
+
+    def fail_half_way():
+        with atomic_file(path, text=True) as file:
+            file.write("half of the new")
+            raise error
+
+    with pytest.raises(error):
+        fail_half_way()
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == ([("file", old)] if old else [])
 
 

@@ -21,7 +21,8 @@ from music21 import converter, corpus
 
 from nnlearn.files import atomic_file
 
-FILE = Path(__file__).resolve().parents[2] / "nnlearn" / "datasets" / "bach-chorales.npz"
+DATASETS = Path(__file__).resolve().parents[2] / "nnlearn" / "data" / "datasets"
+FILE = DATASETS / "bach-chorales.npz"
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)  # of a note, in sixteenths
 TEST, CHOICE = 60, 30  # melodies: the last of the file, and those before them
 STRETCH, SHARED = 7, 0.2  # what makes two melodies one tune

@@ -158,5 +158,3 @@ def is_integer(dtype: Any) -> bool:
 def _dtype_name(library: str, dtype: Any) -> str:
     # Keyed by the library too: dtypes of two libraries must not be compared with one another.
     return str(dtype).rpartition(".")[2]
-
-

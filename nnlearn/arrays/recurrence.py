@@ -70,9 +70,7 @@ class Columns:
         self._rows = turned(self.h)
         return self._rows[1:, ...]
 
-    def gradients(
-        self, dz: Array, dz_h: Array | None = None
-    ) -> tuple[Callable[[], Array], ...]:
+    def gradients(self, dz: Array, dz_h: Array | None = None) -> tuple[Callable[[], Array], ...]:
         """Return what waits to give dL/dx, dL/dW_x, dL/dW_h and dL/db.
 
         Parameters
@@ -106,10 +104,8 @@ class PlainColumns(Columns):
         steps = range(self.x.shape[0])
         return xp.stack([self.W_x @ self.x[t, ...].T + self.b[:, None] for t in steps])
 
-    def gradients(
-        self, dz: Array, dz_h: Array | None = None
-    ) -> tuple[Callable[[], Array], ...]:
-        """Return what waits to give dL/dx, dL/dW_x, dL/dW_h and dL/db, each a sum over the steps."""
+    def gradients(self, dz: Array, dz_h: Array | None = None) -> tuple[Callable[[], Array], ...]:
+        """Return what waits to give dL/dx, dL/dW_x, dL/dW_h and dL/db: sums over the steps."""
         xp = array_namespace(dz)
         dz_h = dz if dz_h is None else dz_h
         steps = range(self.x.shape[0])

@@ -1,14 +1,15 @@
 """The layers that see images: (N, H, W, C), channels last."""
 
 import functools
+from typing import Any
 
 from nnlearn.layers import initializers
 from nnlearn.layers.dense import Activation
-from nnlearn.layers.layer import Layer, positive_integer
+from nnlearn.layers.layer import Layer
 from nnlearn.operations.convolution import conv2d
 from nnlearn.operations.pooling import avg_pool2d, max_pool2d
 from nnlearn.operations.upsampling import conv_transpose2d, upsample2d
-from nnlearn.operations.windows import pair
+from nnlearn.shapes import pair, positive_integer
 
 
 class Conv2D(Layer):
@@ -54,12 +55,6 @@ class Conv2D(Layer):
     def operation(self, params, x, training, rng):
         return conv2d.forward(x, params["K"], params["b"], self.stride, self.padding)
 
-    def __repr__(self):
-        names = ("inputs", "outputs", "size", "stride", "padding")
-        return (
-            f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)}' for name in names)})"
-        )
-
 
 class ConvTranspose2D(Conv2D):
     """Transposed convolution, `conv_transpose2d`, with K (P, Q, outputs, inputs) and b (outputs,).
@@ -95,7 +90,28 @@ class ConvTranspose2D(Conv2D):
         return conv_transpose2d.forward(x, params["K"], params["b"], self.stride, self.padding)
 
 
-class MaxPool2D(Activation):
+class Pooling(Activation):
+    """What `MaxPool2D` and `AvgPool2D` share: the size of the window and of its steps.
+
+    Parameters
+    ----------
+    size : int or pair of int
+    stride : int or pair of int, optional
+        By default the size.
+    """
+
+    pool: Any = None  # the operation
+
+    def __init__(self, size=2, stride=None):
+        name = type(self).__name__
+        super().__init__(
+            type(self).pool,
+            size=pair(name, "size", size, 1),
+            stride=pair(name, "stride", size if stride is None else stride, 1),
+        )
+
+
+class MaxPool2D(Pooling):
     """Largest value of each window, `max_pool2d`. Source: eq-max-pool.
 
     Parameters
@@ -105,16 +121,10 @@ class MaxPool2D(Activation):
         By default the size.
     """
 
-    def __init__(self, size=2, stride=None):
-        stride = size if stride is None else stride
-        super().__init__(
-            max_pool2d,
-            size=pair("MaxPool2D", "size", size, 1),
-            stride=pair("MaxPool2D", "stride", stride, 1),
-        )
+    pool = max_pool2d
 
 
-class AvgPool2D(Activation):
+class AvgPool2D(Pooling):
     """Mean of each window, `avg_pool2d`. Source: eq-avg-pool.
 
     Parameters
@@ -124,13 +134,7 @@ class AvgPool2D(Activation):
         By default the size.
     """
 
-    def __init__(self, size=2, stride=None):
-        stride = size if stride is None else stride
-        super().__init__(
-            avg_pool2d,
-            size=pair("AvgPool2D", "size", size, 1),
-            stride=pair("AvgPool2D", "stride", stride, 1),
-        )
+    pool = avg_pool2d
 
 
 class Upsample2D(Activation):

@@ -114,7 +114,10 @@ class Layer(ABC):
         return self._named(*self.operation(params, x, training, rng))
 
     def _named(
-        self, y: Array, backward_operation: Callable[..., Any], state: dict[str, Array] | None = None
+        self,
+        y: Array,
+        backward_operation: Callable[..., Any],
+        state: dict[str, Array] | None = None,
     ) -> tuple[Array, Callable[[Waiting], Gradients], dict[str, Array]]:
         """Turn what an operation gives, in the order of its arguments, into gradients by name."""
         names = list(self.parameters())
@@ -170,17 +173,30 @@ class Layer(ABC):
 
     def settings(self) -> dict[str, Any]:
         """Return what the constructor was given, by the names of its arguments."""
-        names = inspect.signature(type(self).__init__).parameters
-        return {name: vars(self)[name] for name in names if name in vars(self)}
+        return {name: vars(self)[name] for name in _arguments(type(self)) if name in vars(self)}
 
     def __repr__(self) -> str:
-        known = inspect.signature(type(self).__init__).parameters
+        known = _arguments(type(self))
         shown = [
-            repr(value) if known[name].default is inspect.Parameter.empty else f"{name}={value!r}"
+            repr(value) if known[name] is inspect.Parameter.empty else f"{name}={value!r}"
             for name, value in self.settings().items()
-            if not callable(value) and value != known[name].default
+            if not callable(value) and value != known[name]
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _arguments(kind: type) -> dict[str, Any]:
+    """Return the arguments of a constructor with their defaults, those it passes on included."""
+    found: dict[str, Any] = {}
+    for parent in kind.__mro__:
+        if "__init__" in vars(parent):
+            own = inspect.signature(parent.__init__).parameters.values()
+            new = {p.name: p.default for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+            found |= {name: default for name, default in new.items() if name not in found}
+            if not any(p.kind is p.VAR_KEYWORD for p in own):
+                break
+    found.pop("self", None)
+    return found
 
 
 def _one_of(gradients: Callable[[], Any], i: int) -> Any:

@@ -1,7 +1,7 @@
 """Layers that read a sequence step after step, and what brings sequences to them.
 
 Their input is time first, (T, N, D). A state is zero, learned, or found in the `memory` of a call:
-a dict in which the layer also leaves its last state, so that the next call goes on from there.
+a dict in which the call also leaves the last states, so that the next one goes on from there.
 The gradient does not flow through it: that is truncated backpropagation through time.
 
     memory = {}
@@ -14,20 +14,18 @@ from typing import Any
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace
-from nnlearn.derivative import differentiable
 from nnlearn.layers import initializers
-from nnlearn.layers.dense import Activation
-from nnlearn.layers.layer import Layer, positive_integer
+from nnlearn.layers.layer import Layer
 from nnlearn.operations.embedding import embedding
 from nnlearn.operations.gru import gru
 from nnlearn.operations.lstm import lstm
 from nnlearn.operations.rnn import rnn
+from nnlearn.shapes import positive_integer
 
 
 class Recurrent(Layer):
     """What `RNN`, `LSTM` and `GRU` share. A subclass names its function, weights and states."""
 
-    remembers = True
     function: Any = None  # of (x, *states, *weights), giving all states, or a tuple of them
     weights = ("W_x", "W_h", "b")  # names of the input's and the state's weights, and the bias
     states: tuple[str, ...] = ("h",)
@@ -66,32 +64,39 @@ class Recurrent(Layer):
     def _bias(self, rng, shape):
         return np.zeros(shape)
 
-    def operation(self, params, x, training, rng, memory=None):
+    def forward(self, params, x, training=False, rng=None, memory=None):
+        """Return the value, `backward` and the last states, as `Layer.forward`."""
+        return self._named(*self._read(params, x, memory or {}))
+
+    def operation(self, params, x, training, rng):
+        """Return ``value, backward, states`` from the initial state on."""
+        return self._read(params, x, {})
+
+    def _read(self, params, x, memory):
         if x.ndim != 3:
             raise ValueError(f"x has shape {x.shape}, expected (T, N, D), time first")
         xp = array_namespace(x)
-        remembered = bool(memory)  # an empty memory: from the start
         initial = [self._initial(params, x, name, memory) for name in self.states]
         weights = [params[name] for name in self.weights]
-        value, gradients_of = type(self).function.forward(x, *initial, *weights)
-        values = value if isinstance(value, tuple) else (value,)
-        if memory is not None:
-            for name, states in zip(self.states, values, strict=True):
-                memory[name] = xp.asarray(states[-1, ...], copy=True)
-        h = values[0]
+        value, backward_operation = type(self).function.forward(x, *initial, *weights)
+        h, *others = value if isinstance(value, tuple) else (value,)
+        last = {
+            name: xp.asarray(states[-1, ...], copy=True)
+            for name, states in zip(self.states, (h, *others), strict=True)
+        }
 
         def backward(dy):
             dh = dy
             if self.last:
                 dh = xp.zeros_like(h)
                 dh[-1, ...] = dy
-            dx, *dparams = gradients_of(dh, *map(_unseen, values[1:]))
+            dx, *dparams = backward_operation(dh, *map(_unseen, others))
             dinitial, dparams = dparams[: len(initial)], dparams[len(initial) :]
             if self.learned_state:
-                dparams += [functools.partial(_over_batch, d, remembered) for d in dinitial]
+                dparams += [functools.partial(_over_batch, d, bool(memory)) for d in dinitial]
             return dx, *dparams
 
-        return h[-1, ...] if self.last else h, backward
+        return h[-1, ...] if self.last else h, backward, last
 
     def _initial(self, params, x, name, memory):
         """Return the state (N, H) before the first step."""
@@ -103,11 +108,6 @@ class Recurrent(Layer):
             return xp.broadcast_to(params[f"{name}0"], shape)
         return xp.zeros(shape, dtype=x.dtype, device=x.device)
 
-    def __repr__(self):
-        shown = [f"{self.inputs}, {self.hidden}"]
-        shown += [f"{name}=True" for name in ("last", "learned_state") if getattr(self, name)]
-        return f"{type(self).__name__}({', '.join(shown)})"
-
 
 def _unseen(states):
     """Give the gradient of states that nobody sees: zeros, all in the place of one."""
@@ -118,7 +118,7 @@ def _unseen(states):
 
 def _over_batch(gradient, remembered):
     """Sum what every sequence says of the learned state; nothing if it was not used."""
-    gradient = gradient() if callable(gradient) else gradient
+    gradient = gradient()
     xp = array_namespace(gradient)
     return xp.sum(xp.zeros_like(gradient) if remembered else gradient, axis=0)
 
@@ -154,18 +154,13 @@ class RNN(Recurrent):
 class Gated(Recurrent):
     """What `LSTM` and `GRU` share: a gate that keeps the state, and where its bias starts."""
 
-    keeping: tuple[str, int, float]  # name of the argument, block of the gate, default
+    keeping = 0  # which block of the bias is the gate's
 
-    def _bias(self, rng, shape):
-        name, block, _ = self.keeping
+    def _keep(self, start, shape):
+        """Return the initial bias: `start` for the gate that keeps the state, zero for the rest."""
         bias = np.zeros(shape)
-        bias[block * self.hidden : (block + 1) * self.hidden] = getattr(self, name)
+        bias[self.keeping * self.hidden : (self.keeping + 1) * self.hidden] = start
         return bias
-
-    def __repr__(self):
-        name, _, default = self.keeping
-        text, start = super().__repr__(), getattr(self, name)
-        return text if start == default else f"{text[:-1]}, {name}={start})"
 
 
 class LSTM(Gated):
@@ -192,11 +187,13 @@ class LSTM(Gated):
     function = lstm
     states = ("h", "c")
     blocks = 4
-    keeping = ("forget_bias", 0, 1.0)
 
     def __init__(self, inputs, hidden, *, forget_bias=1.0, **settings):
         super().__init__(inputs, hidden, **settings)
         self.forget_bias = forget_bias
+
+    def _bias(self, rng, shape):
+        return self._keep(self.forget_bias, shape)
 
 
 class GRU(Gated):
@@ -220,11 +217,14 @@ class GRU(Gated):
 
     function = gru
     blocks = 3
-    keeping = ("update_bias", 1, 0.0)
+    keeping = 1
 
     def __init__(self, inputs, hidden, *, update_bias=0.0, **settings):
         super().__init__(inputs, hidden, **settings)
         self.update_bias = update_bias
+
+    def _bias(self, rng, shape):
+        return self._keep(self.update_bias, shape)
 
 
 standard_normal = initializers.normal(1.0)
@@ -251,49 +251,8 @@ class Embedding(Layer):
 
     def operation(self, params, x, training, rng):
         e, backward = embedding.forward(params["W"], x)
-        return e, lambda dy: (None, lambda: backward(dy))  # tokens have no derivative
-
-    def __repr__(self):
-        return f"Embedding({self.count}, {self.size})"
+        return e, lambda dy: (_no_gradient, *backward(dy))
 
 
-@differentiable
-def swap_time_and_batch(x):
-    """Swap the first two axes: (N, T, ...) becomes (T, N, ...), and back.
-
-    Parameters
-    ----------
-    x : array, shape (N, T, ...)
-
-    Returns
-    -------
-    array, shape (T, N, ...)
-
-    Raises
-    ------
-    ValueError
-        If x has less than two axes.
-    """
-    if x.ndim < 2:
-        raise ValueError(f"swap_time_and_batch: x has shape {x.shape}, expected (N, T, ...)")
-    xp = array_namespace(x)
-    axes = (1, 0, *range(2, x.ndim))
-
-    def backward(dy):
-        return xp.permute_dims(dy, axes)
-
-    return xp.permute_dims(x, axes), backward
-
-
-class TimeFirst(Activation):
-    """Swap the axes of batch and time: `fit` cuts batches along the first axis, and recurrent
-    layers read along it. It is its own inverse.
-
-    Examples
-    --------
-    >>> import nnlearn as nn
-    >>> model = nn.Sequential(nn.TimeFirst(), nn.LSTM(8, 32, last=True), nn.Dense(32, 10))
-    """
-
-    def __init__(self):
-        super().__init__(swap_time_and_batch)
+def _no_gradient():
+    """Stand in the place of the tokens' gradient, which they do not have."""

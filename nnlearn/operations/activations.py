@@ -6,7 +6,6 @@ dtype. `softmax` and `log_softmax` work along the last axis.
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import masked
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 
 

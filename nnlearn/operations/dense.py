@@ -8,7 +8,6 @@ if somebody wants that gradient: the first layer of a network needs no dL/dx.
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import as_rows
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 
 

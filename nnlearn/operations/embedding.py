@@ -2,7 +2,6 @@
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import add_rows
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import check_range
 

@@ -5,7 +5,6 @@ are written with softplus, log σ(z) = -softplus(-z), which neither overflows no
 """
 
 from nnlearn.arrays.backend import array_namespace
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 from nnlearn.operations.activations import sigmoid, softplus
 from nnlearn.shapes import count

@@ -7,7 +7,6 @@ candidate. Inside, each sequence is a column (see `nnlearn.arrays.recurrence`).
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import blocks_of
 from nnlearn.arrays.recurrence import Columns
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 from nnlearn.operations.activations import sigmoid
 

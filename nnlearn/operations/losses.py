@@ -1,10 +1,9 @@
 """Losses: scalars, means over the batch, each the negative logarithm of a likelihood."""
 
 from nnlearn.arrays.backend import array_namespace
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
-from nnlearn.shapes import check_range, count
 from nnlearn.operations.activations import log_softmax, sigmoid, softplus
+from nnlearn.shapes import check_range, count
 
 
 @differentiable("prediction (...), target (...)")

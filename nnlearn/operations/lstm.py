@@ -8,7 +8,6 @@ that one matrix product serves all four. Inside, each sequence is a column (see
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import blocks_of, turned
 from nnlearn.arrays.recurrence import Columns, lstm_gates, lstm_slopes
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 
 

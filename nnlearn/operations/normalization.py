@@ -2,7 +2,6 @@
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import as_rows
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 
 

@@ -5,7 +5,6 @@ import math
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import masked
 from nnlearn.arrays.parallel import in_blocks
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 from nnlearn.operations.windows import Windows
 

@@ -2,7 +2,6 @@
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.randomness import uniform
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 
 

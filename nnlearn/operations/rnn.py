@@ -8,7 +8,6 @@ gradient of the weights is a single product over all steps.
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import write
 from nnlearn.arrays.recurrence import Columns
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 
 

@@ -11,7 +11,6 @@ from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import column_sums
 from nnlearn.arrays.layout import as_rows
 from nnlearn.arrays.parallel import in_blocks
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 from nnlearn.operations.convolution import conv2d, input_gradient
 from nnlearn.operations.windows import Windows

@@ -12,7 +12,6 @@ import math
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import sliding_windows
-from nnlearn.arrays.typing import Array
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import pair
 

@@ -9,7 +9,8 @@ import math
 import numpy as np
 from tqdm import tqdm
 
-from nnlearn.arrays.backend import array_namespace, normal
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.randomness import normal
 from nnlearn.data.sets import batches
 from nnlearn.derivative import vjp
 from nnlearn.operations.gan import discriminator_loss, generator_loss

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 
-from nnlearn.arrays.backend import array_namespace, blocks
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.fast import blocks
 
 
 class Optimizer(ABC):
@@ -45,6 +46,8 @@ class Optimizer(ABC):
         self.steps += 1
         for part in blocks(theta):
             self.update(xp, theta[part], g[part], *(self.memory[n][part] for n in self.remembers))
+        if params.state is not None and grads.state is not None:
+            params.state.assign(grads.state)  # what is remembered without being learned
 
     #: names of the vectors that the rule remembers, in the order in which `update` takes them
     remembers: tuple[str, ...] = ()

@@ -1,0 +1,91 @@
+"""The layers that give features or examples a mean and a variance of their own."""
+
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.layers import initializers
+from nnlearn.layers.layer import Layer
+from nnlearn.operations.normalization import batch_norm, layer_norm, moments, scale_and_shift
+from nnlearn.shapes import positive_integer
+
+
+class LayerNorm(Layer):
+    """Normalization of each example over its features. Source: eq-layer-norm.
+
+    Parameters
+    ----------
+    features : int
+        D, the size of the last axis.
+    eps : float
+    """
+
+    def __init__(self, features, eps=1e-5):
+        self.features = positive_integer(type(self).__name__, "features", features)
+        self.eps = float(eps)  # a NumPy float64 would make float32 arithmetic float64
+
+    def parameters(self):
+        shape = (self.features,)
+        return {
+            "gamma": (shape, initializers.fill(1.0)),
+            "beta": (shape, initializers.fill(0.0)),
+        }
+
+    def operation(self, params, x, training, rng):
+        return layer_norm.forward(x, params["gamma"], params["beta"], eps=self.eps)
+
+
+class BatchNorm(LayerNorm):
+    """Normalization of each feature over the batch. Source: eq-batch-norm.
+
+    A training pass uses the batch's statistics. It gives the running ones, moved towards them, as
+    the ``state`` of the gradient, which an optimizer's step puts into ``params.state``; inference
+    uses those.
+
+    Parameters
+    ----------
+    features : int
+        D, the size of the last axis.
+    momentum : float
+        How far the running statistics move at each training pass.
+    eps : float
+    """
+
+    def __init__(self, features, momentum=0.1, eps=1e-5):
+        super().__init__(features, eps)
+        self.momentum = float(momentum)
+
+    def state(self):
+        shape = (self.features,)
+        return {
+            "mean": (shape, initializers.fill(0.0)),
+            "variance": (shape, initializers.fill(1.0)),
+        }
+
+    def operation(self, params, x, training, rng):
+        gamma, beta = params["gamma"], params["beta"]
+        if not training:
+            return self._inference(params.state, x, gamma, beta)
+        y, backward = batch_norm.forward(x, gamma, beta, eps=self.eps)
+        return y, backward, self._moved(params.state, x)
+
+    def _inference(self, state, x, gamma, beta):
+        """Normalize by the running statistics, which do not depend on x."""
+        xp = array_namespace(x, gamma)
+        scale = 1 / xp.sqrt(state["variance"] + self.eps)
+        y, backward_y = scale_and_shift.forward((x - state["mean"]) * scale, gamma, beta)
+
+        def backward(dy):
+            dx_hat, dgamma, dbeta = backward_y(dy)
+            return lambda: dx_hat() * scale, dgamma, dbeta
+
+        return y, backward
+
+    def _moved(self, state, x):
+        """Return the running statistics, moved; the variance is the unbiased one of the paper."""
+        xp = array_namespace(x)
+        mean, variance = moments(x, tuple(range(x.ndim - 1)))
+        count = x.size // self.features
+        unbiased = variance * (count / max(count - 1, 1))
+        return {
+            name: (1 - self.momentum) * state[name]
+            + self.momentum * xp.reshape(value, (self.features,))
+            for name, value in (("mean", mean), ("variance", unbiased))
+        }
