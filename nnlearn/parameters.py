@@ -189,7 +189,7 @@ class Parameters(Mapping[str, Array]):
     def assign(self, other: "Parameters") -> None:
         """Take over the values, and the state, of parameters of the same form."""
         self.vector[...] = other.vector
-        if self.state is not None:
+        if self.state is not None and other.state is not None:
             self.state.assign(other.state)
 
     def astype(self, dtype: str) -> "Parameters":

@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from unittest import mock
 
 #: what a function that hands gradients back is called in this package
-BACKWARD = ("backward", "gradients_of")
+BACKWARD = ("backward",)
+#: helpers to which a backward function leaves its mathematics
+HELPERS = (
+    *("gradients", "lstm_slopes", "column_sums", "add_rows", "masked"),  # in arrays
+    *("input_gradient", "_among_zeros", "scatter", "collect"),  # of windows
+    *("_one_of", "_in_turn", "filled", "dtheta", "dinput", "_over_batch", "_unseen"),  # of layers
+)
 
 
 @dataclass
@@ -47,8 +53,10 @@ def backwards(tree):
 
     def visit(node, path):
         for child in ast.iter_child_nodes(node):
-            named = isinstance(child, ast.FunctionDef) and child.name in BACKWARD
-            if named or (isinstance(child, ast.Lambda) and ast.unparse(child.args) == "dy"):
+            name = child.name if isinstance(child, ast.FunctionDef) else None
+            if name in HELPERS:
+                yield ".".join([*path, name]), child
+            elif name in BACKWARD or (isinstance(child, ast.Lambda) and ast.unparse(child.args) == "dy"):
                 yield ".".join(path), child
             elif isinstance(child, ast.FunctionDef | ast.ClassDef):
                 yield from visit(child, [*path, child.name])

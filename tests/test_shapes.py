@@ -73,7 +73,19 @@ def test_arguments_by_name_are_checked_too():
     assert nn.dense(b=np.ones(2), W=np.ones((2, 3)), x=np.ones((5, 3))).shape == (5, 2)
 
 
-@pytest.mark.parametrize("text", ["x", "x (..., D", "x (..., D); W (M, D)", "x (N, ...)", "(N)", "x (N D)", "x (N, D) y (D)", "x (2H), y (H)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "x (..., D",
+        "x (..., D); W (M, D)",
+        "x (N, ...)",
+        "(N)",
+        "x (N D)",
+        "x (N, D) y (D)",
+        "x (2H), y (H)",
+    ],
+)
 def test_a_signature_that_cannot_be_read_is_refused(text):
     with pytest.raises(ValueError, match="f: the shapes"):
         Signature("f", text)

@@ -57,7 +57,7 @@ class Columns:
         self.h[0, ...] = h0.T
 
     def write_affine(self, t: int, z: Array) -> None:
-        """Put W_x xₜ + W_h hₜ₋₁ + b into `z`, as one product of [W_x W_h] with what step t reads."""
+        """Put W_x xₜ + W_h hₜ₋₁ + b into `z`: one product, of [W_x W_h] with what step t reads."""
         write(z, array_namespace(z).matmul, self._weights, self._read[t, ...])
         z += self._bias
 

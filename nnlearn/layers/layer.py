@@ -123,7 +123,7 @@ class Layer(ABC):
         names = list(self.parameters())
 
         def backward(dy: Waiting) -> Gradients:
-            gradients = functools.cache(lambda: backward_operation(dy()))
+            gradients = functools.cache(lambda: self._all(backward_operation(dy())))
             dx, *dparams = (
                 functools.cache(functools.partial(_one_of, gradients, i))
                 for i in range(1 + len(names))
@@ -131,6 +131,16 @@ class Layer(ABC):
             return dict(zip(names, dparams, strict=True)), dx
 
         return y, backward, state or {}
+
+    def _all(self, gradients: Any) -> tuple[Any, ...]:
+        """Return the gradients of an operation, one of x and one of each parameter."""
+        several = gradients if isinstance(gradients, tuple) else (gradients,)
+        if len(several) != 1 + len(self.parameters()):
+            raise ValueError(
+                f"{self!r}: its operation gives {len(several)} gradients, expected one of x"
+                + "".join(f", one of {name}" for name in self.parameters())
+            )
+        return several
 
     def training_pass(
         self,
@@ -179,8 +189,8 @@ class Layer(ABC):
         known = _arguments(type(self))
         shown = [
             repr(value) if known[name] is inspect.Parameter.empty else f"{name}={value!r}"
-            for name, value in self.settings().items()
-            if not callable(value) and value != known[name]
+            for name, setting in self.settings().items()
+            if (value := _short(setting)) != known[name] and not callable(value)
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 
@@ -191,7 +201,8 @@ def _arguments(kind: type) -> dict[str, Any]:
     for parent in kind.__mro__:
         if "__init__" in vars(parent):
             own = inspect.signature(parent.__init__).parameters.values()
-            new = {p.name: p.default for p in own if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+            several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+            new = {p.name: p.default for p in own if p.kind not in several}
             found |= {name: default for name, default in new.items() if name not in found}
             if not any(p.kind is p.VAR_KEYWORD for p in own):
                 break
@@ -199,10 +210,15 @@ def _arguments(kind: type) -> dict[str, Any]:
     return found
 
 
+def _short(setting: Any) -> Any:
+    """Write a pair of equal sizes as one of them."""
+    same = isinstance(setting, tuple) and len(setting) == 2 and setting[0] == setting[1]
+    return setting[0] if same else setting
+
+
 def _one_of(gradients: Callable[[], Any], i: int) -> Any:
-    """Compute the i-th gradient of an operation; a lone one may be there already."""
-    several = gradients()
-    gradient = several[i] if isinstance(several, tuple) else (several,)[i]
+    """Compute the i-th gradient of an operation; a layer's own may be there already."""
+    gradient = gradients()[i]
     return gradient() if callable(gradient) else gradient
 
 

@@ -1,63 +1,51 @@
 """What changes while a model is trained, and how it is saved and taken up again, bit for bit."""
 
-import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace
-from nnlearn.parameters import Parameters
-from nnlearn.training.checkpoints import checksum, load_checkpoint, save_checkpoint, write_into
+from nnlearn.arrays.typing import Array
+from nnlearn.parameters import Parameters, checksum
+from nnlearn.training.checkpoints import load_checkpoint, save_checkpoint, write_into
+from nnlearn.training.history import History
+from nnlearn.training.optimizers import Optimizer
 
 
-class History(dict):
-    """What training recorded: lists by name, with one number an epoch.
-
-    ``history["loss"]`` is the mean training loss, while the parameters moved; with validation
-    data there is ``"validation_loss"``, and a list for each metric, taken after the epoch.
-
-    Attributes
-    ----------
-    best_epoch : int or None
-        Index of the epoch with the lowest validation loss.
-    """
-
-    def __init__(self, *args, **kw):
-        super().__init__(*args, **kw)
-        self.best_epoch = None
-
-    def add(self, record):
-        """Append one epoch's numbers."""
-        for name, value in record.items():
-            self.setdefault(name, []).append(value)
-        losses = self.get("validation_loss")
-        if not losses or math.isnan(losses[-1]):
-            return
-        if self.best_epoch is None or losses[-1] < losses[self.best_epoch]:
-            self.best_epoch = len(losses) - 1
-
-    @property
-    def epochs(self):
-        """How many epochs are recorded."""
-        return len(self.get("loss", ()))
+def shuffling_and_chance(
+    seed: int | Sequence[int],
+) -> tuple[np.random.Generator, np.random.Generator]:
+    """Make two generators that know nothing of each other: of the shuffling, and of the rest."""
+    shuffling, chance = np.random.SeedSequence(seed).spawn(2)
+    return np.random.default_rng(shuffling), np.random.default_rng(chance)
 
 
 class Run:
     """What changes while training, and how to save it and take it up again."""
 
-    def __init__(self, model, params, optimizer, seed):
+    def __init__(
+        self, model: Any, params: Parameters, optimizer: Optimizer, seed: int | Sequence[int]
+    ) -> None:
         self.model = model
         self.params = params
         self.optimizer = optimizer
-        shuffling, chance = np.random.SeedSequence(seed).spawn(2)
-        self.generators = {
-            "shuffling": np.random.default_rng(shuffling),
-            "chance": np.random.default_rng(chance),
-        }
+        shuffling, chance = shuffling_and_chance(seed)
+        self.generators = {"shuffling": shuffling, "chance": chance}
         self.history = History()
         self.best: Parameters | None = None
-        self.identity: dict = {}
+        self.identity: dict[str, Any] = {}
 
-    def identify(self, loss, data, validation, metrics, batch_size, clip_norm):
+    def identify(
+        self,
+        loss: Any,
+        data: Sequence[Array],
+        validation: Sequence[Array] | None,
+        metrics: Mapping[str, Any] | None,
+        batch_size: int,
+        clip_norm: float | None,
+    ) -> None:
         """Say in a few facts which run this is, so that a checkpoint of another is refused."""
         settings = {
             name: value
@@ -77,18 +65,18 @@ class Run:
             "clip_norm": clip_norm,
         }
 
-    def record(self, record, keep_best):
+    def record(self, record: Mapping[str, float], keep_best: bool) -> None:
         """Write down an epoch; keep the parameters if they are the best so far."""
         self.history.add(record)
         if keep_best and self.history.best_epoch == self.history.epochs - 1:
             self.best = self.params.copy()
 
-    def out_of_patience(self, patience):
+    def out_of_patience(self, patience: int | None) -> bool:
         """Whether the validation loss has not fallen for `patience` epochs."""
         best = -1 if self.history.best_epoch is None else self.history.best_epoch
         return patience is not None and self.history.epochs - 1 - best >= patience
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write the checkpoint."""
         arrays = {"params": self.params.vector}
         arrays |= {f"optimizer.{k}": v for k, v in self.optimizer.memory.items()}
@@ -107,7 +95,7 @@ class Run:
         }
         save_checkpoint(path, arrays, facts)
 
-    def load(self, path):
+    def load(self, path: str | Path) -> None:
         """Take up the run that the checkpoint is of; refuse another's."""
         arrays, facts = load_checkpoint(path)
         known = facts.get("identity", {})

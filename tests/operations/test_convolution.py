@@ -13,7 +13,7 @@ from witnesses import NUMPY, agree, close, dtypes, layouts, pairs, place, seeds,
 
 import nnlearn as nn
 from nnlearn.arrays import parallel
-from nnlearn.arrays.backend import column_sums, sliding_windows
+from nnlearn.arrays.fast import column_sums, sliding_windows
 
 MODES = ("full", "same", "valid")
 

@@ -17,7 +17,6 @@ from witnesses import (
 )
 
 import nnlearn as nn
-from nnlearn.arrays.backend import product
 
 
 def dense_literal(x, W, b):
@@ -62,15 +61,6 @@ def test_the_bias_is_added_to_a_fresh_array():
     z = nn.dense(x, W, b)
     z += 5
     assert (x[0, 0], W[0, 0], b[0]) == (0, 1, 1)
-
-
-def test_product_writes_where_it_is_told(space, rng):
-    a, b = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
-    out = space.array(np.full((3, 2), np.nan))
-    waiting = product(space.array(a), space.array(b))
-    waiting.into(out)
-    close(nn.to_numpy(out), a @ b, 1e-14, "into")
-    close(nn.to_numpy(waiting()), a @ b, 1e-14, "called")
 
 
 @pytest.mark.parametrize(

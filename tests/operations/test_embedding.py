@@ -7,7 +7,7 @@ from hypothesis import given
 from witnesses import agree, batch_shapes, close, dtypes, layouts, seeds, sizes
 
 import nnlearn as nn
-from nnlearn.arrays.backend import add_rows
+from nnlearn.arrays.fast import add_rows
 
 
 def embedding_literal(W, tokens):

@@ -164,7 +164,7 @@ def test_gradients_of_a_generator():
 
 def test_names():
     assert repr(nn.ConvTranspose2D(1, 2, 4, stride=2, padding=1)) == (
-        "ConvTranspose2D(inputs=1, outputs=2, size=(4, 4), stride=(2, 2), padding=(1, 1))"
+        "ConvTranspose2D(1, 2, 4, stride=2, padding=1)"
     )
     assert repr(nn.Upsample2D()) == "Upsample2D(size=(2, 2))"
 

@@ -1,0 +1,151 @@
+"""What training recorded: a dict of lists that prints as a short table and draws itself."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nnlearn.tables import Table
+
+# Okabe and Ito's colours, darkened: told apart by everybody, on a light page and on a dark one.
+_COLORS = ("#0072b2", "#c1440e", "#00795c", "#8a5a00", "#b0488a", "#6b6b6b")
+
+
+class History(dict[str, list[Any]]):
+    """What training recorded: lists by name, with one number an epoch.
+
+    ``history["loss"]`` is the mean training loss, while the parameters moved; with validation
+    data there is ``"validation_loss"``, and a list for each metric, taken after the epoch.
+    `fit_gan` records every so many steps instead, which are the list ``"step"``.
+
+    Attributes
+    ----------
+    best_epoch : int or None
+        Index of the epoch with the lowest validation loss; the first epoch has index 0.
+
+    Examples
+    --------
+    >>> import nnlearn as nn
+    >>> history = nn.History()
+    >>> for loss in (3.0, 1.0, 2.0):
+    ...     history.add({"loss": loss, "validation_loss": loss + 1})
+    >>> history
+    History of 3 epochs
+    epoch            first 1  best 2  last 3
+    loss                   3       1       2
+    validation_loss        4       2       3
+    """
+
+    def __init__(self, *args: Any, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.best_epoch: int | None = None
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Append one epoch's numbers."""
+        for name, value in record.items():
+            self.setdefault(name, []).append(value)
+        losses = self.get("validation_loss")
+        if not losses or math.isnan(losses[-1]):
+            return
+        if self.best_epoch is None or losses[-1] < losses[self.best_epoch]:
+            self.best_epoch = len(losses) - 1
+
+    @property
+    def epochs(self) -> int:
+        """How many entries there are: of `fit` the epochs, of `fit_gan` the means over steps."""
+        return max(map(len, self.values()), default=0)
+
+    def __getattr__(self, name: str) -> Any:
+        """Explain: a History is a dict, and Keras' ``history.history`` is it itself."""
+        names = ", ".join(f"history[{known!r}]" for known in self) or "none yet"
+        raise AttributeError(f"History has no attribute {name!r}; its lists are {names}")
+
+    def table(self) -> Table:
+        """Return the first, the best and the last entry as a table."""
+        unit, positions = self._axis()
+        count = self.epochs
+        caption = f"History of {count} {'epochs' if unit == 'epoch' else 'entries'}"
+        shown = {"first": 0, "best": self.best_epoch, "last": count - 1}
+        columns = {k: i for k, i in shown.items() if i is not None and count}
+        head = (unit, *(f"{k} {positions[i]}" for k, i in columns.items()))
+        rows = [
+            (name, *(_text(values[i]) if i < len(values) else "" for i in columns.values()))
+            for name, values in self.items()
+            if name != "step"
+        ]
+        return Table(caption, head, rows)
+
+    def __repr__(self) -> str:
+        return str(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
+
+    def plot(self) -> Any:
+        """Draw the losses on one axis, and each metric on one of its own.
+
+        Returns
+        -------
+        matplotlib Figure
+            It belongs to the caller: a notebook shows it, ``figure.savefig(path)`` keeps it.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If nothing is recorded.
+        """
+        try:
+            from matplotlib.figure import Figure
+        except ImportError as error:
+            raise ImportError(
+                "History.plot: matplotlib draws it; pip install matplotlib"
+            ) from error
+        panels = self._panels()
+        if not panels:
+            raise ValueError("History.plot: nothing is recorded yet")
+        unit, positions = self._axis()
+        figure = Figure(figsize=(6.4, 1.0 + 2.4 * len(panels)), layout="constrained")
+        axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
+        for ax, (title, names) in zip(axes, panels.items(), strict=True):
+            for name, color in zip(names, _COLORS, strict=False):
+                _draw(ax, positions, self[name], name.replace("_", " "), color)
+            ax.set_ylabel(title)
+            ax.spines[["top", "right"]].set_visible(False)
+            ax.margins(x=0.02)
+            if self.best_epoch is not None:
+                ax.axvline(positions[self.best_epoch], color=_COLORS[-1], linestyle=":")
+        if self.best_epoch is not None:
+            axes[0].set_title(f"lowest validation loss: {unit} {positions[self.best_epoch]}")
+        axes[-1].set_xlabel(unit)
+        axes[-1].xaxis.get_major_locator().set_params(integer=True)
+        return figure
+
+    def _axis(self) -> tuple[str, Sequence[int]]:
+        """Return what is counted, and the number of each entry."""
+        if "step" in self:
+            return "step", self["step"]
+        return "epoch", range(1, self.epochs + 1)
+
+    def _panels(self) -> dict[str, list[str]]:
+        """Return by title the lists of numbers that share an axis."""
+        panels: dict[str, list[str]] = {}
+        for name, values in self.items():
+            if name != "step" and all(isinstance(v, int | float) for v in values):
+                title = "loss" if name in ("loss", "validation_loss") else name
+                panels.setdefault(title.replace("_", " "), []).append(name)
+        return panels
+
+
+def _draw(
+    ax: Any, positions: Sequence[int], values: Sequence[float], name: str, color: str
+) -> None:
+    """Draw a line, and write its name where it ends."""
+    at = list(positions)[-len(values) :]
+    ax.plot(at, values, color=color, marker="o" if len(values) == 1 else None)
+    end = (at[-1], values[-1])
+    ax.annotate(name, end, (6, 0), textcoords="offset points", color=color, va="center")
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else str(value)

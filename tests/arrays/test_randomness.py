@@ -1,0 +1,61 @@
+"""Random numbers in bulk: where they are drawn, and that they are what they are called."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import scipy.stats
+from witnesses import close
+
+import nnlearn as nn
+from nnlearn.arrays import randomness
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_uniform(space, dtype):
+    like = space.array(np.zeros((50, 40)), dtype)
+    numbers = randomness.uniform(np.random.default_rng(5), like)
+    assert space.holds(numbers)
+    assert str(numbers.dtype).endswith(dtype)
+    assert numbers.shape == (50, 40)
+    values = nn.to_numpy(numbers).ravel()
+    assert values.min() >= 0
+    assert values.max() < 1
+    assert scipy.stats.kstest(values, "uniform").pvalue > 1e-3
+    again = randomness.uniform(np.random.default_rng(5), like)
+    np.testing.assert_array_equal(values, nn.to_numpy(again).ravel())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_normal(space, dtype):
+    like = space.array(np.zeros(3), dtype)
+    numbers = randomness.normal(np.random.default_rng(5), (50, 40), like)
+    assert space.holds(numbers)
+    assert str(numbers.dtype).endswith(dtype)
+    assert numbers.shape == (50, 40)
+    values = nn.to_numpy(numbers).ravel()
+    assert scipy.stats.kstest(values, "norm").pvalue > 1e-3
+    again = randomness.normal(np.random.default_rng(5), (50, 40), like)
+    np.testing.assert_array_equal(values, nn.to_numpy(again).ravel())
+
+
+def test_normal_on_a_gpu_draws_there(monkeypatch):
+    monkeypatch.setattr(randomness, "is_cupy", lambda a: True)
+    monkeypatch.setattr(randomness, "array_namespace", lambda a: SimpleNamespace(random=np.random))
+    generator, like = np.random.default_rng(0), np.zeros(4, dtype="float32")
+    first, second = (randomness.normal(generator, (5, 2), like) for _ in range(2))
+    assert first.dtype == "float32"
+    assert (first != second).all()
+    close(first, randomness.normal(np.random.default_rng(0), (5, 2), like), 0, "same seed")
+
+
+def test_uniform_on_a_gpu_draws_there(monkeypatch):
+    """The host's generator gives only a seed, and moves on with every call."""
+    monkeypatch.setattr(randomness, "is_cupy", lambda a: True)
+    monkeypatch.setattr(randomness, "array_namespace", lambda a: SimpleNamespace(random=np.random))
+    generator = np.random.default_rng(0)
+    like = np.zeros(4, dtype="float32")
+    first, second = randomness.uniform(generator, like), randomness.uniform(generator, like)
+    assert first.dtype == "float32"
+    assert (first != second).all()
+    close(first, randomness.uniform(np.random.default_rng(0), like), 0, "same seed")
