@@ -18,9 +18,9 @@ from unittest import mock
 BACKWARD = ("backward",)
 #: helpers to which a backward function leaves its mathematics
 HELPERS = (
-    *("gradients", "lstm_slopes", "column_sums", "add_rows", "masked"),  # in arrays
-    *("input_gradient", "_among_zeros", "scatter", "collect"),  # of windows
-    *("_one_of", "_in_turn", "filled", "dtheta", "dinput", "_over_batch", "_unseen"),  # of layers
+    *("gradients", "lstm_slopes", "column_sums"),  # in arrays
+    *("input_gradient", "_among_zeros", "scatter"),  # of windows
+    *("_one_of", "_in_turn", "filled", "_over_batch"),  # of layers
 )
 
 
@@ -56,7 +56,7 @@ def backwards(tree):
             name = child.name if isinstance(child, ast.FunctionDef) else None
             if name in HELPERS:
                 yield ".".join([*path, name]), child
-            elif name in BACKWARD or (isinstance(child, ast.Lambda) and ast.unparse(child.args) == "dy"):
+            elif name in BACKWARD or _is_lambda_of_dy(child):
                 yield ".".join(path), child
             elif isinstance(child, ast.FunctionDef | ast.ClassDef):
                 yield from visit(child, [*path, child.name])
@@ -66,9 +66,13 @@ def backwards(tree):
     yield from visit(tree, [])
 
 
+def _is_lambda_of_dy(node):
+    return isinstance(node, ast.Lambda) and ast.unparse(node.args) == "dy"
+
+
 def lines(function):
     """Return the numbers of the lines on which a backward function computes something."""
-    nodes = [n for part in _body(function) for n in ast.walk(part)]
+    nodes = [n for part in _body(function) for n in _walk(part)]
     computing = (n for n in nodes if not isinstance(n, ast.FunctionDef))  # but its body does
     return {n.lineno for n in computing if isinstance(n, ast.expr | ast.stmt)}
 
@@ -93,11 +97,29 @@ def _body(function):
 def _changes(function):
     """Give ``(line, before, after, apply)`` for each fault that can be put into a function."""
     for part in _body(function):
-        for node in ast.walk(part):
+        for node in _walk(part):
             for after in _faults(node):
                 text = "nothing" if isinstance(after, ast.Pass) else ast.unparse(after)
                 apply = _replacement(function, node, after)
                 yield node.lineno, ast.unparse(node).splitlines()[0], text.splitlines()[0], apply
+
+
+def _walk(part):
+    """Walk a statement, without its docstrings and what only asks for a namespace or guards."""
+    todo = [part]
+    while todo:
+        node = todo.pop()
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        asks = isinstance(node, ast.Call) and ast.unparse(node.func).endswith("array_namespace")
+        about = isinstance(node, ast.Attribute) and node.attr in ("dtype", "device")
+        if (
+            not text
+            and not asks
+            and not about
+            and not (isinstance(node, ast.keyword) and node.arg == "strict")
+        ):
+            yield node
+            todo.extend(ast.iter_child_nodes(node))
 
 
 def _replacement(function, old, new):
@@ -117,6 +139,7 @@ SWAPPED = {
     ast.Sub: ast.Add,
     ast.Mult: ast.Div,
     ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
     ast.MatMult: ast.Mult,
     ast.Pow: ast.Mult,
     ast.And: ast.Or,
@@ -210,10 +233,11 @@ def _faults_Call(node):
         other = "xp.mean" if name == "xp.sum" else "xp.sum"
         yield _with(node, func=ast.parse(other, mode="eval").body)
     for keyword in node.keywords:
+        # On NumPy a device says nothing (the strict second one sees it), and strict only guards.
+        if keyword.arg in ("device", "strict"):
+            continue
         yield _with(node, keywords=[k for k in node.keywords if k is not keyword])
-    if name == "product":
-        yield _with(node, args=node.args[::-1])
-    elif node.args and not isinstance(node.args[0], ast.Starred):
+    if node.args and not isinstance(node.args[0], ast.Starred):
         yield node.args[0]  # the function left out
     if not node.args and not node.keywords:
         yield _negative(node)

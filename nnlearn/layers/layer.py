@@ -160,16 +160,8 @@ class Layer(ABC):
 
         def backward(dy: Array) -> tuple[Waiting, Waiting]:
             dparams, dx = backward_by_name(lambda: dy)
-
-            def dtheta() -> Parameters:
-                with self._resources(dy):
-                    return params.filled(dparams, state)
-
-            def dinput() -> Array:
-                with self._resources(dy):
-                    return dx()
-
-            return dtheta, dinput
+            dtheta = functools.partial(params.filled, dparams, state)
+            return self._holding(x, dtheta), self._holding(x, dx)
 
         return y, backward
 
@@ -180,6 +172,15 @@ class Layer(ABC):
         shared = self.shares_batch and on_host(like)
         with all_cores() if shared else contextlib.nullcontext():
             yield
+
+    def _holding(self, like: Array, gradient: Waiting) -> Waiting:
+        """Let a gradient be computed, when it is wanted, with these resources."""
+
+        def value() -> Any:
+            with self._resources(like):
+                return gradient()
+
+        return value
 
     def settings(self) -> dict[str, Any]:
         """Return what the constructor was given, by the names of its arguments."""

@@ -93,7 +93,7 @@ class Recurrent(Layer):
             dx, *dparams = backward_operation(dh, *map(_unseen, others))
             dinitial, dparams = dparams[: len(initial)], dparams[len(initial) :]
             if self.learned_state:
-                dparams += [functools.partial(_over_batch, d, bool(memory)) for d in dinitial]
+                dparams += [functools.partial(_over_batch, d, memory) for d in dinitial]
             return dx, *dparams
 
         return h[-1, ...] if self.last else h, backward, last
@@ -116,11 +116,12 @@ def _unseen(states):
     return xp.broadcast_to(zero, states.shape)
 
 
-def _over_batch(gradient, remembered):
-    """Sum what every sequence says of the learned state; nothing if it was not used."""
-    gradient = gradient()
-    xp = array_namespace(gradient)
-    return xp.sum(xp.zeros_like(gradient) if remembered else gradient, axis=0)
+def _over_batch(gradient, memory):
+    """Sum what every sequence says of the learned state; nothing if a memory stood in for it."""
+    each = gradient()
+    xp = array_namespace(each)
+    total = xp.sum(each, axis=0)
+    return xp.zeros_like(total) if memory else total
 
 
 class RNN(Recurrent):

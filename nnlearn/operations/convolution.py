@@ -143,7 +143,8 @@ def convolve2d(I, K, mode="full"):
 
 def _among_zeros(dS, shape, rows, columns):
     """Put the gradient of the part that was kept into zeros: the rest has no influence."""
-    dz = array_namespace(dS).zeros(shape, dtype=dS.dtype, device=dS.device)
+    xp = array_namespace(dS)
+    dz = xp.zeros(shape, dtype=dS.dtype, device=dS.device)
     dz[0, rows, columns, 0] = dS
     return dz
 

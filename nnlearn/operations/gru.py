@@ -62,7 +62,8 @@ def gru(x, h0, W_x, W_h, b):
 
     def backward(dh):
         dh, later = xp.matrix_transpose(dh), xp.zeros_like(h0.T)
-        dz, dshare = xp.empty_like(gates), xp.empty_like(gates)  # of W_x x + b, and of W_h h
+        dz = xp.empty_like(gates)  # of W_x x + b
+        dshare = xp.empty_like(gates)  # of W_h h
         dr, du, dcandidate = blocks_of(dz, 3)  # views
         for t in reversed(range(T)):
             dh_t = dh[t, ...] + later  # eq-gru-dh

@@ -47,9 +47,7 @@ def test_he_counts_the_window_and_the_channels():
 
 
 def test_names():
-    assert repr(nn.Conv2D(1, 2, 3, padding=1)) == (
-        "Conv2D(1, 2, 3, padding=1)"
-    )
+    assert repr(nn.Conv2D(1, 2, 3, padding=1)) == ("Conv2D(1, 2, 3, padding=1)")
     assert repr(nn.MaxPool2D(2)) == "MaxPool2D(size=(2, 2), stride=(2, 2))"
     assert repr(nn.AvgPool2D((2, 3), 1)) == "AvgPool2D(size=(2, 3), stride=(1, 1))"
 

@@ -46,7 +46,9 @@ def test_rows_are_added_into_their_places(space, count, rng):
 
 @pytest.mark.parametrize("token", [-1, 4])
 def test_a_token_without_a_row_is_refused(token):
-    with pytest.raises(ValueError, match=rf"embedding: tokens contains {token}, expected 0 to 3"):
+    with pytest.raises(
+        ValueError, match=rf"embedding: tokens contains {token}, expected rows 0 to 3"
+    ):
         nn.embedding(np.ones((4, 2)), np.array([0, token]))
 
 
