@@ -142,7 +142,7 @@ def test_blocks_change_no_bit(name, size, block):
     """Working block by block gives what the whole vector at once gives."""
     from unittest import mock
 
-    from nnlearn.arrays import backend
+    from nnlearn.arrays import fast
     from nnlearn.training import optimizers
 
     rng = np.random.default_rng(size)
@@ -151,7 +151,7 @@ def test_blocks_change_no_bit(name, size, block):
     for length in (block, 10_000):
         params = nn.Parameters(start.copy(), {"W": (size,)})
         optimizer = CASES[name][0]()
-        with mock.patch.object(optimizers, "blocks", lambda v, n=length: backend.blocks(v, n)):
+        with mock.patch.object(optimizers, "blocks", lambda v, n=length: fast.blocks(v, n)):
             for g in gradients:
                 optimizer.step(params, nn.Parameters(g.copy(), params.layout))
         results.append(params.vector)
