@@ -7,11 +7,13 @@ x)`` is inference, ``nn.vjp(layer, params, x, wrt=0)`` a training pass.
 import functools
 
 from nnlearn.layers import initializers
+from nnlearn.layers.described import SIZES
 from nnlearn.layers.layer import Layer
 from nnlearn.operations import activations
 from nnlearn.operations.dense import dense
 from nnlearn.operations.regularization import dropout
 from nnlearn.shapes import positive_integer
+from nnlearn.usage import usage
 
 
 class Dense(Layer):
@@ -29,6 +31,7 @@ class Dense(Layer):
     Source: eq-dense, eq-he.
     """
 
+    @usage("nn.Dense(inputs, outputs)", **SIZES)
     def __init__(self, inputs, outputs, initializer=initializers.he):
         self.inputs = positive_integer("Dense", "inputs", inputs)
         self.outputs = positive_integer("Dense", "outputs", outputs)

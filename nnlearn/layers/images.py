@@ -5,11 +5,13 @@ from typing import Any
 
 from nnlearn.layers import initializers
 from nnlearn.layers.dense import Activation
+from nnlearn.layers.described import SIZES
 from nnlearn.layers.layer import Layer
 from nnlearn.operations.convolution import conv2d
 from nnlearn.operations.pooling import avg_pool2d, max_pool2d
 from nnlearn.operations.upsampling import conv_transpose2d, upsample2d
 from nnlearn.shapes import pair, positive_integer
+from nnlearn.usage import usage
 
 
 class Conv2D(Layer):
@@ -21,8 +23,11 @@ class Conv2D(Layer):
         Numbers of channels C and F.
     size : int or pair of int
         Of the kernels, (P, Q).
-    stride, padding : int or pair of int
-        Steps of the window, and the border of zeros on either side.
+    stride : int or pair of int
+        Steps of the window.
+    padding : int, pair of int or "same"
+        The border of zeros on either side. "same" keeps the size of the image where the stride is
+        one: (P - 1) / 2 for a kernel of P rows, which must be odd.
     initializer : callable
         Of K, by default `initializers.he`; b starts at zero. An output sees P Q C inputs.
 
@@ -33,13 +38,14 @@ class Conv2D(Layer):
 
     shares_batch = True
 
+    @usage("nn.Conv2D(inputs, outputs, size)", **SIZES)
     def __init__(self, inputs, outputs, size, stride=1, padding=0, initializer=initializers.he):
         name = type(self).__name__
         self.inputs = positive_integer(name, "inputs", inputs)
         self.outputs = positive_integer(name, "outputs", outputs)
         self.size = pair(name, "size", size, 1)
         self.stride = pair(name, "stride", stride, 1)
-        self.padding = pair(name, "padding", padding, 0)
+        self.padding = pair(name, "padding", self._same() if padding == "same" else padding, 0)
         self.initializer = initializer
 
     def parameters(self):
@@ -52,7 +58,20 @@ class Conv2D(Layer):
             "b": ((self.outputs,), initializers.fill(0.0)),
         }
 
+    def _same(self):
+        """Return the padding that keeps the size of an image."""
+        if any(size % 2 == 0 for size in self.size):
+            raise ValueError(
+                f"{type(self).__name__}: padding is 'same', size {self.size}; expected an odd size"
+            )
+        return tuple((size - 1) // 2 for size in self.size)
+
     def operation(self, params, x, training, rng):
+        if x.ndim == 4 and x.shape[3] != self.inputs:
+            raise ValueError(
+                f"x has shape {x.shape}, that is {x.shape[3]} channels, expected {self.inputs}: "
+                "channels come last, (N, H, W, C)"
+            )
         return conv2d.forward(x, params["K"], params["b"], self.stride, self.padding)
 
 
@@ -113,6 +132,9 @@ class Pooling(Activation):
 
 class MaxPool2D(Pooling):
     """Largest value of each window, `max_pool2d`. Source: eq-max-pool.
+
+    Before a ReLU instead of behind it, it gives the same values and gradients, to the bit, and
+    ReLU sees a quarter of the numbers.
 
     Parameters
     ----------

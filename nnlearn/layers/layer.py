@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
@@ -14,7 +13,9 @@ from nnlearn.arrays.memory import keep_freed_memory
 from nnlearn.arrays.parallel import all_cores
 from nnlearn.arrays.typing import Array
 from nnlearn.derivative import Waiting
+from nnlearn.layers.described import Described
 from nnlearn.parameters import Parameters
+from nnlearn.usage import usage
 
 #: An initializer of ``(rng, shape)``, and what a layer declares of its arrays by name.
 Draw = Callable[..., Any]
@@ -23,7 +24,7 @@ Declaration = dict[str, tuple[tuple[int, ...], Draw]]
 Gradients = tuple[dict[str, Waiting], Waiting]
 
 
-class Layer(ABC):
+class Layer(Described, ABC):
     """A function of parameters and input, ``layer(params, x)``, that `nnlearn.vjp` differentiates.
 
     A layer holds no arrays. A subclass gives `operation` and, where it has them, `parameters` and
@@ -73,10 +74,12 @@ class Layer(ABC):
         state = _draw(self.state(), rng, dtype) if self.state() else None
         return _draw(self.parameters(), rng, dtype, state)
 
+    @usage("model(params, x), with params = model.init()")
     def __call__(
         self, params: Parameters, x: Array, memory: MutableMapping[str, Array] | None = None
     ) -> Array:
         """Compute the value as in inference: dropout off, running statistics used."""
+        _check_parameters(self, params)
         with self._resources(x):
             y, _, state = self.forward(params, x, memory=memory)
         _remember(memory, state, params)
@@ -154,6 +157,7 @@ class Layer(ABC):
         The gradient of `params` is `Parameters` of the same form; its ``state`` is the new one,
         which `Optimizer.step` takes over. A `memory` that is given gets the last states.
         """
+        _check_parameters(self, params)
         with self._resources(x):
             y, backward_by_name, state = self.forward(params, x, True, rng, memory)
         _remember(memory, state, params)
@@ -182,45 +186,19 @@ class Layer(ABC):
 
         return value
 
-    def settings(self) -> dict[str, Any]:
-        """Return what the constructor was given, by the names of its arguments."""
-        return {name: vars(self)[name] for name in _arguments(type(self)) if name in vars(self)}
-
-    def __repr__(self) -> str:
-        known = _arguments(type(self))
-        shown = [
-            repr(value) if known[name] is inspect.Parameter.empty else f"{name}={value!r}"
-            for name, setting in self.settings().items()
-            if (value := _short(setting)) != known[name] and not callable(value)
-        ]
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-def _arguments(kind: type) -> dict[str, Any]:
-    """Return the arguments of a constructor with their defaults, those it passes on included."""
-    found: dict[str, Any] = {}
-    for parent in kind.__mro__:
-        if "__init__" in vars(parent):
-            own = inspect.signature(parent.__init__).parameters.values()
-            several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-            new = {p.name: p.default for p in own if p.kind not in several}
-            found |= {name: default for name, default in new.items() if name not in found}
-            if not any(p.kind is p.VAR_KEYWORD for p in own):
-                break
-    found.pop("self", None)
-    return found
-
-
-def _short(setting: Any) -> Any:
-    """Write a pair of equal sizes as one of them."""
-    same = isinstance(setting, tuple) and len(setting) == 2 and setting[0] == setting[1]
-    return setting[0] if same else setting
-
 
 def _one_of(gradients: Callable[[], Any], i: int) -> Any:
     """Compute the i-th gradient of an operation; a layer's own may be there already."""
     gradient = gradients()[i]
     return gradient() if callable(gradient) else gradient
+
+
+def _check_parameters(layer: Layer, params: Any) -> None:
+    if not isinstance(params, Parameters):
+        raise TypeError(
+            f"{type(layer).__name__}: params is a {type(params).__name__}, expected Parameters: a "
+            "model is a function of (params, x), and params = model.init() makes them"
+        )
 
 
 def _remember(

@@ -41,7 +41,8 @@ class Sequential(Layer):
     def __init__(self, *layers: Layer) -> None:
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: layer {i} is {layer!r}, expected a layer")
+                hint = "; write nn.Sequential(*layers)" if isinstance(layer, list | tuple) else ""
+                raise TypeError(f"Sequential: layer {i} is {layer!r}, expected a layer{hint}")
         self.layers = {str(i): layer for i, layer in enumerate(layers)}
         self.shares_batch = any(layer.shares_batch for layer in layers)
 

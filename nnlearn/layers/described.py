@@ -1,0 +1,89 @@
+"""What a layer says of itself, and where to find here what other libraries call elsewhere."""
+
+import inspect
+from typing import Any, NoReturn
+
+#: What users of other libraries ask a model for, and what it is called here.
+_ELSEWHERE = {
+    "fit": "nn.fit(model, params, loss, (x, y), optimizer, epochs) trains it",
+    "compile": "the loss and the optimizer are arguments of nn.fit",
+    "predict": "nn.predict(model, params, x) computes its output, batch by batch",
+    "evaluate": "nn.predict(model, params, x) gives the output; losses and nn.accuracy judge it",
+    "score": "nn.accuracy(nn.predict(model, params, x), y)",
+    "backward": "loss, backward = nn.vjp(...) gives the backward function of a pass",
+    "state_dict": "params = model.init() are the parameters; nn.save(path, model, params)",
+    "load_state_dict": "model, params = nn.load(path)",
+    "save": "nn.save(path, model, params)",
+    "load_weights": "model, params = nn.load(path)",
+    "get_weights": "the parameters are params = model.init(), by name or as one vector",
+    "weights": "the parameters are params = model.init(), by name or as one vector",
+    "named_parameters": "params = model.init() maps names to arrays",
+    "train": "nn.vjp(model, params, x) is a training pass, model(params, x) is inference",
+    "eval": "nn.vjp(model, params, x) is a training pass, model(params, x) is inference",
+    "zero_grad": "every backward pass gives a fresh gradient: there is nothing to zero",
+    "to": "nn.use_backend says where init makes the parameters, params.astype(dtype) in what dtype",
+    "cuda": "nn.use_backend('cupy') before model.init()",
+    "add": "nn.Sequential(*layers) takes all layers at once",
+    "append": "nn.Sequential(*layers) takes all layers at once",
+}
+
+#: What others call the sizes of a layer, and what to say here.
+SIZES = {
+    "units": "say inputs and outputs",
+    "in_features": "say inputs",
+    "out_features": "say outputs",
+    "in_channels": "say inputs",
+    "out_channels": "say outputs",
+    "kernel_size": "say size",
+    "strides": "say stride",
+    "activation": "it is a layer of its own, such as nn.ReLU()",
+    "input_shape": "say the number of inputs",
+    "bias": "every layer has one",
+}
+
+
+class Described:
+    """The settings and the text of a layer, from the arguments of its constructor."""
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the constructor was given, by the names of its arguments."""
+        return {name: vars(self)[name] for name in _arguments(type(self)) if name in vars(self)}
+
+    def __repr__(self) -> str:
+        known = _arguments(type(self))
+        shown = [
+            repr(value) if known[name] is inspect.Parameter.empty else f"{name}={value!r}"
+            for name, setting in self.settings().items()
+            if (value := _short(setting)) != known[name] and not callable(value)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        ours = _ELSEWHERE.get(name)
+        raise AttributeError(
+            f"{type(self).__name__} has no attribute {name!r}"
+            + (f"; here: {ours}" if ours else ""),
+            name=name,
+            obj=self,
+        )
+
+
+def _arguments(kind: type) -> dict[str, Any]:
+    """Return the arguments of a constructor with their defaults, those it passes on included."""
+    found: dict[str, Any] = {}
+    for parent in kind.__mro__:
+        if "__init__" in vars(parent):
+            own = inspect.signature(vars(parent)["__init__"]).parameters.values()
+            several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+            new = {p.name: p.default for p in own if p.kind not in several}
+            found |= {name: default for name, default in new.items() if name not in found}
+            if not any(p.kind is p.VAR_KEYWORD for p in own):
+                break
+    found.pop("self", None)
+    return found
+
+
+def _short(setting: Any) -> Any:
+    """Write a pair of equal sizes as one of them."""
+    same = isinstance(setting, tuple) and len(setting) == 2 and setting[0] == setting[1]
+    return setting[0] if same else setting
