@@ -10,11 +10,11 @@ x = nn.asarray(generator.random((64, 28, 28, 1), dtype=np.float32))
 labels = nn.asarray(generator.integers(0, 10, 64))
 model = nn.Sequential(
     nn.Conv2D(1, 32, 5, padding=2),
+    nn.MaxPool2D(2),  # before the ReLU: the same values and gradients, with a quarter of the work
     nn.ReLU(),
-    nn.MaxPool2D(2),
     nn.Conv2D(32, 64, 3, padding=1),
+    nn.MaxPool2D(2),  # before the ReLU: the same values and gradients, with a quarter of the work
     nn.ReLU(),
-    nn.MaxPool2D(2),
     nn.Flatten(),
     nn.Dense(7 * 7 * 64, 128),
     nn.ReLU(),

@@ -149,6 +149,18 @@ def is_differentiable(a: Any) -> bool:
     return hasattr(a, "vector") or (hasattr(a, "shape") and is_floating(a.dtype))
 
 
+def once(gradient: Waiting) -> Waiting:
+    """Let a gradient be computed at most once, however often it is asked for."""
+    found: list[Any] = []
+
+    def value() -> Any:
+        if not found:
+            found.append(gradient())
+        return found[0]
+
+    return value
+
+
 def _value_and_backward(name: str, result: Any) -> tuple[Any, Callable[..., Any]]:
     if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
         raise TypeError(

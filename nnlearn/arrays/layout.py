@@ -15,10 +15,15 @@ def as_rows(x: Array) -> Array:
 
 def turned(a: Array) -> Array:
     """Copy an array with its last two axes swapped: columns to rows, rows to columns."""
-    shape = (*a.shape[:-2], a.shape[-1], a.shape[-2])
-    copy = array_namespace(a).empty(shape, dtype=a.dtype, device=a.device)
+    copy = room_for_turned(a)
     copy[...] = array_namespace(a).matrix_transpose(a)
     return copy
+
+
+def room_for_turned(a: Array) -> Array:
+    """Give an empty array for `a` with its last two axes swapped, to be filled step by step."""
+    shape = (*a.shape[:-2], a.shape[-1], a.shape[-2])
+    return array_namespace(a).empty(shape, dtype=a.dtype, device=a.device)
 
 
 def blocks_of(columns: Array, count: int) -> list[Array]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import column_sums, fast, write
-from nnlearn.arrays.layout import as_rows, turned
+from nnlearn.arrays.layout import as_rows, blocks_of, turned
 from nnlearn.arrays.memory import keep_freed_memory
 from nnlearn.arrays.typing import Array
 
@@ -70,21 +70,33 @@ class Columns:
         self._rows = turned(self.h)
         return self._rows[1:, ...]
 
-    def gradients(self, dz: Array, dz_h: Array | None = None) -> tuple[Callable[[], Array], ...]:
-        """Return what waits to give dL/dx, dL/dW_x, dL/dW_h and dL/db.
+    def room(self, count: int) -> tuple[Array, list[Array]]:
+        """Return an array (T, count H, N) to be filled in, and views of its `count` blocks."""
+        (T, N, _), H = self.x.shape, self.h.shape[1]
+        xp = array_namespace(self.x)
+        array = xp.empty((T, count * H, N), dtype=self.x.dtype, device=self.x.device)
+        return array, blocks_of(array, count)
+
+    def gradients(
+        self, dz: Array, *initial: Array, dz_h: Array | None = None
+    ) -> tuple[Callable[[], Array] | Array, ...]:
+        """Return the gradients of x, of the initial states (as they come), of W_x, W_h and b.
 
         Parameters
         ----------
-        dz : array, shape (T, G, N)
-            dL/dz of every step, in columns.
-        dz_h : array, shape (T, G, N), optional
-            What comes to W_h hₜ₋₁ of it, where that is not the same (in a GRU).
+        dz : array, shape (T, N, G)
+            dL/dz of every step, a row for each sequence.
+        *initial : array, shape (H, N)
+            What the first step says of each initial state.
+        dz_h : array, shape (T, N, G), optional
+            What comes to W_h hₜ₋₁ of dz, where that is not the same (in a GRU).
         """
         xp = array_namespace(dz)
-        dz, x, h = as_rows(turned(dz)), as_rows(self.x), as_rows(self._rows[:-1, ...])
-        dz_h = dz if dz_h is None else as_rows(turned(dz_h))
+        dz, x, h = as_rows(dz), as_rows(self.x), as_rows(self._rows[:-1, ...])
+        dz_h = dz if dz_h is None else as_rows(dz_h)
         return (
             lambda: xp.reshape(dz @ self.W_x, self.x.shape),
+            *(state.T for state in initial),
             lambda: dz.T @ x,  # Σₜ dzₜ xₜᵀ: one product over all steps and examples
             lambda: dz_h.T @ h,
             lambda: column_sums(dz),
@@ -104,16 +116,19 @@ class PlainColumns(Columns):
         steps = range(self.x.shape[0])
         return xp.stack([self.W_x @ self.x[t, ...].T + self.b[:, None] for t in steps])
 
-    def gradients(self, dz: Array, dz_h: Array | None = None) -> tuple[Callable[[], Array], ...]:
-        """Return what waits to give dL/dx, dL/dW_x, dL/dW_h and dL/db: sums over the steps."""
+    def gradients(
+        self, dz: Array, *initial: Array, dz_h: Array | None = None
+    ) -> tuple[Callable[[], Array] | Array, ...]:
+        """Return the same gradients, each a sum over the steps."""
         xp = array_namespace(dz)
         dz_h = dz if dz_h is None else dz_h
         steps = range(self.x.shape[0])
         return (
-            lambda: xp.stack([dz[t, ...].T @ self.W_x for t in steps]),
-            lambda: sum(dz[t, ...] @ self.x[t, ...] for t in steps),
-            lambda: sum(dz_h[t, ...] @ self.h[t, ...].T for t in steps),
-            lambda: sum(xp.sum(dz[t, ...], axis=1) for t in steps),
+            lambda: xp.stack([dz[t, ...] @ self.W_x for t in steps]),
+            *(state.T for state in initial),
+            lambda: sum(dz[t, ...].T @ self.x[t, ...] for t in steps),
+            lambda: sum(dz_h[t, ...].T @ self.h[t, ...].T for t in steps),
+            lambda: sum(xp.sum(dz[t, ...], axis=0) for t in steps),
         )
 
 

@@ -22,7 +22,7 @@ _ELSEWHERE = {
     "eval": "nn.vjp(model, params, x) is a training pass, model(params, x) is inference",
     "zero_grad": "every backward pass gives a fresh gradient: there is nothing to zero",
     "to": "nn.use_backend says where init makes the parameters, params.astype(dtype) in what dtype",
-    "cuda": "nn.use_backend('cupy') before model.init()",
+    "cuda": "nn.use_backend, before model.init(), says where the parameters are made",
     "add": "nn.Sequential(*layers) takes all layers at once",
     "append": "nn.Sequential(*layers) takes all layers at once",
 }

@@ -12,7 +12,7 @@ from nnlearn.arrays.backend import asarray, on_host
 from nnlearn.arrays.memory import keep_freed_memory
 from nnlearn.arrays.parallel import all_cores
 from nnlearn.arrays.typing import Array
-from nnlearn.derivative import Waiting
+from nnlearn.derivative import Waiting, once
 from nnlearn.layers.described import Described
 from nnlearn.parameters import Parameters
 from nnlearn.usage import usage
@@ -126,24 +126,13 @@ class Layer(Described, ABC):
         names = list(self.parameters())
 
         def backward(dy: Waiting) -> Gradients:
-            gradients = functools.cache(lambda: self._all(backward_operation(dy())))
+            gradients = once(lambda: _several(self, names, backward_operation(dy())))
             dx, *dparams = (
-                functools.cache(functools.partial(_one_of, gradients, i))
-                for i in range(1 + len(names))
+                once(functools.partial(_one_of, gradients, i)) for i in range(1 + len(names))
             )
             return dict(zip(names, dparams, strict=True)), dx
 
         return y, backward, state or {}
-
-    def _all(self, gradients: Any) -> tuple[Any, ...]:
-        """Return the gradients of an operation, one of x and one of each parameter."""
-        several = gradients if isinstance(gradients, tuple) else (gradients,)
-        if len(several) != 1 + len(self.parameters()):
-            raise ValueError(
-                f"{self!r}: its operation gives {len(several)} gradients, expected one of x"
-                + "".join(f", one of {name}" for name in self.parameters())
-            )
-        return several
 
     def training_pass(
         self,
@@ -185,6 +174,17 @@ class Layer(Described, ABC):
                 return gradient()
 
         return value
+
+
+def _several(layer: Layer, names: list[str], gradients: Any) -> tuple[Any, ...]:
+    """Return the gradients of an operation, one of x and one of each parameter."""
+    several = gradients if isinstance(gradients, tuple) else (gradients,)
+    if len(several) != 1 + len(names):
+        raise ValueError(
+            f"{layer!r}: its operation gives {len(several)} gradients, expected one of x"
+            + "".join(f", one of {name}" for name in names)
+        )
+    return several
 
 
 def _one_of(gradients: Callable[[], Any], i: int) -> Any:

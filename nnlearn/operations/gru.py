@@ -5,7 +5,7 @@ candidate. Inside, each sequence is a column (see `nnlearn.arrays.recurrence`).
 """
 
 from nnlearn.arrays.backend import array_namespace
-from nnlearn.arrays.layout import blocks_of
+from nnlearn.arrays.layout import blocks_of, turned
 from nnlearn.arrays.recurrence import Columns
 from nnlearn.derivative import differentiable
 from nnlearn.operations.activations import sigmoid
@@ -76,7 +76,6 @@ def gru(x, h0, W_x, W_h, b):
             dshare[t, : 2 * H, :] = dz[t, : 2 * H, :]  # eq-gru-ds
             dshare[t, 2 * H :, :] = dcandidate[t, ...] * r[t, ...]
             later = dh_t * u[t, ...] + W_h.T @ dshare[t, ...]
-        dx, dW_x, dW_h, db = columns.gradients(dz, dshare)  # eq-gru-dweights
-        return dx, later.T, dW_x, dW_h, db
+        return columns.gradients(turned(dz), later, dz_h=turned(dshare))  # eq-gru-dweights
 
     return columns.states(), backward

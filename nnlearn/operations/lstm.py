@@ -6,7 +6,7 @@ that one matrix product serves all four. Inside, each sequence is a column (see
 """
 
 from nnlearn.arrays.backend import array_namespace
-from nnlearn.arrays.layout import blocks_of, turned
+from nnlearn.arrays.layout import blocks_of, room_for_turned, turned
 from nnlearn.arrays.recurrence import Columns, lstm_gates, lstm_slopes
 from nnlearn.derivative import differentiable
 
@@ -54,8 +54,7 @@ def lstm(x, h0, c0, W_x, W_h, b):
     h, T = columns.h, x.shape[0]  # h[0] is h0, and h[t + 1] the state after x[t]
     c, tanh_c = xp.empty_like(h), xp.empty_like(h)
     c[0, ...] = c0.T
-    gates = xp.empty((T, W_h.shape[0], x.shape[1]), dtype=x.dtype, device=x.device)
-    f, i, o, candidate = blocks_of(gates, 4)  # views
+    gates, (f, i, o, candidate) = columns.room(4)  # the four are views
     for t in range(T):
         columns.write_affine(t, gates[t, ...])  # eq-lstm-z
         lstm_gates(gates[t, ...])  # eq-lstm-gates, eq-lstm-candidate
@@ -64,19 +63,21 @@ def lstm(x, h0, c0, W_x, W_h, b):
         h[t + 1, ...] = o[t, ...] * tanh_c[t, ...]  # eq-lstm-hidden
 
     def backward(dh, dc):
-        dh, dc, dz = xp.matrix_transpose(dh), xp.matrix_transpose(dc), xp.empty_like(gates)
-        df, di, do, dcandidate = blocks_of(dz, 4)  # views
+        dh, dc = xp.matrix_transpose(dh), xp.matrix_transpose(dc)
+        dz, dz_t = room_for_turned(gates), xp.empty_like(gates[0, ...])
+        df, di, do, dcandidate = blocks_of(dz_t, 4)  # views
         W_hT, later_h, later_c = turned(W_h), xp.zeros_like(h0.T), xp.zeros_like(c0.T)
         for t in reversed(range(T)):
             dh_t = dh[t, ...] + later_h  # eq-lstm-dh
             dc_t = dc[t, ...] + later_c + dh_t * o[t, ...] * (1 - tanh_c[t, ...] ** 2)  # eq-lstm-dc
-            df[t, ...] = dc_t * c[t, ...]  # eq-lstm-df
-            di[t, ...] = dc_t * candidate[t, ...]  # eq-lstm-di
-            do[t, ...] = dh_t * tanh_c[t, ...]  # eq-lstm-do
-            dcandidate[t, ...] = dc_t * i[t, ...]  # eq-lstm-dcandidate
-            dz[t, ...] *= lstm_slopes(gates[t, ...])  # eq-lstm-dz
-            later_h, later_c = W_hT @ dz[t, ...], dc_t * f[t, ...]  # at the end: eq-lstm-dinitial
-        dx, dW_x, dW_h, db = columns.gradients(dz)  # eq-lstm-dx, -dwx, -dwh, -db
-        return dx, later_h.T, later_c.T, dW_x, dW_h, db
+            df[...] = dc_t * c[t, ...]  # eq-lstm-df
+            di[...] = dc_t * candidate[t, ...]  # eq-lstm-di
+            do[...] = dh_t * tanh_c[t, ...]  # eq-lstm-do
+            dcandidate[...] = dc_t * i[t, ...]  # eq-lstm-dcandidate
+            dz_t *= lstm_slopes(gates[t, ...])  # eq-lstm-dz
+            later_h, later_c = W_hT @ dz_t, dc_t * f[t, ...]  # at the end: eq-lstm-dinitial
+            dz[t, ...] = dz_t.T
+        # eq-lstm-dx, eq-lstm-dinitial, eq-lstm-dwx, eq-lstm-dwh, eq-lstm-db
+        return columns.gradients(dz, later_h, later_c)
 
     return (columns.states(), xp.matrix_transpose(c[1:, ...])), backward

@@ -7,6 +7,7 @@ gradient of the weights is a single product over all steps.
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import write
+from nnlearn.arrays.layout import turned
 from nnlearn.arrays.recurrence import Columns
 from nnlearn.derivative import differentiable
 
@@ -58,7 +59,7 @@ def rnn(x, h0, W_xh, W_hh, b_h):
         for t in reversed(range(T)):
             dz[t, ...] *= dh[t, ...] + later  # eq-rnn-dh, eq-rnn-dz
             later = W_hh.T @ dz[t, ...]  # at the end: eq-rnn-dh0
-        dx, dW_xh, dW_hh, db_h = columns.gradients(dz)
-        return dx, later.T, dW_xh, dW_hh, db_h  # eq-rnn-dx, eq-rnn-dwxh, eq-rnn-dwhh, eq-rnn-db
+        # eq-rnn-dx, eq-rnn-dwxh, eq-rnn-dwhh, eq-rnn-db
+        return columns.gradients(turned(dz), later)
 
     return columns.states(), backward
