@@ -1,10 +1,13 @@
 """Checking a derivation: the gradient that was derived against central differences."""
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace, to_numpy
+from nnlearn.arrays.typing import Array
 from nnlearn.derivative import is_differentiable, vjp
 from nnlearn.parameters import Parameters
 
@@ -13,7 +16,9 @@ class GradientError(AssertionError):
     """A gradient that was derived differs from the one that was measured."""
 
 
-def central_difference(function, vector, direction, step):
+def central_difference(
+    function: Callable[[Any], Any], vector: Any, direction: Any, step: float
+) -> Any:
     """Measure the derivative of a scalar function along a direction.
 
     Parameters
@@ -31,7 +36,15 @@ def central_difference(function, vector, direction, step):
     return (function(vector + step * direction) - function(vector - step * direction)) / (2 * step)
 
 
-def check_gradients(f, *args, wrt=None, tolerance=1e-6, samples=200, seed=0, **kw):
+def check_gradients(
+    f: Any,
+    *args: Any,
+    wrt: Any = None,
+    tolerance: float = 1e-06,
+    samples: int = 200,
+    seed: int = 0,
+    **kw: Any,
+) -> Any:
     """Compare every gradient of `f` with central differences, in float64.
 
     The outputs are weighted by random numbers and summed, so that each of them counts; every
@@ -69,7 +82,7 @@ def check_gradients(f, *args, wrt=None, tolerance=1e-6, samples=200, seed=0, **k
         wrt = [i for i, a in enumerate(point) if is_differentiable(a)]
     positions = [wrt] if isinstance(wrt, int) else list(wrt)
 
-    def outputs(arguments):
+    def outputs(arguments: Any) -> Any:
         arguments = [a if is_differentiable(a) else copy.deepcopy(a) for a in arguments]
         value, backward = vjp(f, *arguments, wrt=positions, **copy.deepcopy(kw))
         return (value if isinstance(value, tuple) else (value,)), backward
@@ -82,7 +95,7 @@ def check_gradients(f, *args, wrt=None, tolerance=1e-6, samples=200, seed=0, **k
         positions, gradients if len(positions) > 1 else (gradients,), strict=True
     ):
 
-        def weighted_sum(vector, i=i):
+        def weighted_sum(vector: Any, i: Any = i) -> Any:
             moved = [*point[:i], _shaped(point[i], vector), *point[i + 1 :]]
             return sum(
                 np.sum(to_numpy(v) * w) for v, w in zip(outputs(moved)[0], weights, strict=True)
@@ -90,7 +103,7 @@ def check_gradients(f, *args, wrt=None, tolerance=1e-6, samples=200, seed=0, **k
 
         derived = _flat(gradient) + 0.0  # a gradient of -0 is reported as 0
         for k in _choose(derived.size, samples, rng):
-            measured = _slope(weighted_sum, _flat(point[i]), k)
+            measured = partial_derivative(weighted_sum, _flat(point[i]), k)
             error = abs(derived[k] - measured) / max(1.0, abs(derived[k]), abs(measured))
             if not error <= tolerance:
                 name = getattr(f, "__name__", type(f).__name__)
@@ -103,7 +116,7 @@ def check_gradients(f, *args, wrt=None, tolerance=1e-6, samples=200, seed=0, **k
     return float(worst)
 
 
-def _slope(function, vector, k):
+def partial_derivative(function: Callable[[Any], Any], vector: Any, k: int) -> Any:
     """Measure the derivative of a function of a vector by its k-th element."""
     direction = np.zeros(vector.size)
     direction[k] = 1.0
@@ -111,14 +124,14 @@ def _slope(function, vector, k):
     return central_difference(function, vector, direction, step)
 
 
-def _choose(size, samples, rng):
+def _choose(size: int, samples: int, rng: np.random.Generator) -> Any:
     """Choose which elements to move: all, or a random few of many."""
     if size <= samples:
         return np.arange(size)
     return np.sort(rng.choice(size, samples, replace=False))
 
 
-def _in_float64(a):
+def _in_float64(a: Any) -> Any:
     """Copy a floating-point argument to float64; leave others as they are."""
     if not is_differentiable(a):
         return a
@@ -129,25 +142,25 @@ def _in_float64(a):
     return xp.astype(a, xp.float64, copy=True)
 
 
-def _like(array, values):
+def _like(array: Array, values: Any) -> Any:
     """Put NumPy values where an array is."""
     xp = array_namespace(array)
     return xp.asarray(values, dtype=xp.float64, device=array.device)
 
 
-def _flat(a):
+def _flat(a: Any) -> Any:
     """Return an array's or parameters' values as a NumPy vector."""
     return to_numpy(a.vector if isinstance(a, Parameters) else a).astype(float).reshape(-1)
 
 
-def _shaped(a, vector):
+def _shaped(a: Any, vector: Any) -> Any:
     """Return the vector in the form of an argument."""
     if isinstance(a, Parameters):
         return Parameters(_like(a.vector, vector), a.layout, a.state)
     return _like(a, vector.reshape(a.shape))
 
 
-def _where(a, k):
+def _where(a: Any, k: int) -> Any:
     """Say in words which element the k-th one is."""
     if isinstance(a, Parameters):
         for name, where in a.layout.slices.items():

@@ -12,7 +12,7 @@ somebody calls it.
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from nnlearn.arrays.backend import array_namespace, is_floating
 from nnlearn.arrays.typing import Array
@@ -22,7 +22,27 @@ from nnlearn.shapes import Signature
 Waiting = Callable[[], Any]
 Backward = Callable[..., tuple[Waiting, ...]]
 
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
 
+
+class Operation(Protocol[P, R_co]):
+    """A function that knows its derivation: called it gives the value, `forward` gives both."""
+
+    __name__: str
+    signature: Signature
+
+    def __call__(self, *args: P.args, **kw: P.kwargs) -> R_co:
+        """Return the value."""
+
+    def forward(self, *args: P.args, **kw: P.kwargs) -> tuple[Any, Backward]:
+        """Return the value, and what gives one waiting gradient for every argument."""
+
+
+@overload
+def differentiable(shapes: Callable[P, R_co]) -> Operation[P, R_co]: ...
+@overload
+def differentiable(shapes: str = "") -> Callable[[Callable[P, R_co]], Operation[P, R_co]]: ...
 def differentiable(shapes: Any = "") -> Any:
     """Turn a function whose body gives ``value, backward`` into an operation.
 

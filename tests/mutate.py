@@ -119,7 +119,8 @@ def _walk(part):
             and not (isinstance(node, ast.keyword) and node.arg == "strict")
         ):
             yield node
-            todo.extend(ast.iter_child_nodes(node))
+            inner = isinstance(node, ast.FunctionDef)  # its annotations say nothing
+            todo.extend(node.body if inner else ast.iter_child_nodes(node))
 
 
 def _replacement(function, old, new):

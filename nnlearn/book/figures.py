@@ -5,9 +5,12 @@ It needs matplotlib, and is therefore not imported with the package, but by
 """
 
 import io
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+
+from nnlearn.arrays.typing import Array
 
 #: A colour keeps its role through the whole course. Okabe and Ito's palette, darkened for text.
 COLORS = {
@@ -22,7 +25,7 @@ COLORS = {
 }
 
 
-def use_style():
+def use_style() -> None:
     """Set matplotlib up for the book: readable on a phone, no frame that says nothing."""
     plt.rcParams.update(
         {
@@ -43,7 +46,7 @@ def use_style():
             "lines.linewidth": 2.0,
             "legend.frameon": False,
             "image.cmap": "gray_r",
-            "axes.prop_cycle": plt.cycler(
+            "axes.prop_cycle": plt.cycler(  # type: ignore[attr-defined]
                 color=[
                     COLORS[role]
                     for role in ("input", "gradient", "activation", "weights", "fake", "neutral")
@@ -53,7 +56,7 @@ def use_style():
     )
 
 
-def label_line(ax, x, y, text, color, **settings):
+def label_line(ax: Any, x: Array, y: Array, text: Any, color: Any, **settings: Any) -> None:
     """Write a line's name where the line ends, in its colour.
 
     Parameters
@@ -69,7 +72,7 @@ def label_line(ax, x, y, text, color, **settings):
     ax.annotate(text, (x, y), textcoords="offset points", color=color, **settings)
 
 
-def animate(draw, frames, figsize=(6.4, 3.6), fps=5, loops=2):
+def animate(draw: Any, frames: Any, figsize: Any = (6.4, 3.6), fps: Any = 5, loops: Any = 2) -> Any:
     """Show an animation as one moving picture (an animated PNG, which every browser plays).
 
     Parameters
@@ -110,10 +113,10 @@ def animate(draw, frames, figsize=(6.4, 3.6), fps=5, loops=2):
         duration=durations,
         loop=loops,
     )
-    return Image(data=movie.getvalue(), format="png")
+    return Image(data=movie.getvalue(), format="png")  # type: ignore[no-untyped-call]
 
 
-def _common_palette(images):
+def _common_palette(images: Any) -> Any:
     """Reduce frames to the same 128 colours: a sixth of the bytes, and no frame's colours drift."""
     from PIL import Image as PillowImage
 

@@ -6,8 +6,11 @@ is therefore not imported with the package, but by ``from nnlearn.book import mu
 """
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+
+from nnlearn.arrays.typing import Array
 
 #: Lengths of notes, in sixteenths, and the pitches that chorales use.
 LENGTHS = (1, 2, 3, 4, 6, 8, 12, 16)
@@ -21,7 +24,7 @@ FIRST_PITCH = 1 + 2 * len(LENGTHS)
 TOKENS = FIRST_PITCH + len(PITCHES)
 
 
-def encode(notes):
+def encode(notes: Any) -> Any:
     """Write a melody as tokens: the end's sign, a length and a pitch for each note, the end's sign.
 
     Parameters
@@ -50,7 +53,7 @@ def encode(notes):
     return np.array([*tokens, END])
 
 
-def decode(tokens):
+def decode(tokens: Array) -> Any:
     """Read a melody back from tokens, as far as they make whole notes.
 
     Parameters
@@ -72,7 +75,7 @@ def decode(tokens):
     return np.array(notes, dtype=int).reshape(-1, 3)
 
 
-def split_at_bars(notes, upbeat):
+def split_at_bars(notes: Any, upbeat: Any) -> Any:
     """Cut notes at the bar lines, into lengths that one sign can write.
 
     Parameters
@@ -86,7 +89,7 @@ def split_at_bars(notes, upbeat):
     list of list of (index, length)
         The bars: of each piece the number of its note, and its length in sixteenths.
     """
-    bars: list = [[]]
+    bars: list[Any] = [[]]
     left = upbeat or 16
     for index, length in enumerate(notes[:, 1].tolist()):
         while length:
@@ -99,7 +102,7 @@ def split_at_bars(notes, upbeat):
     return bars if bars[-1] else bars[:-1]
 
 
-def score(notes, upbeat=0, color_from=None, color="#000000"):
+def score(notes: Any, upbeat: Any = 0, color_from: Any = None, color: Any = "#000000") -> Any:
     """Draw a melody as a score.
 
     Parameters
@@ -126,10 +129,10 @@ def score(notes, upbeat=0, color_from=None, color="#000000"):
         }
     )
     toolkit.loadData(_mei(notes, upbeat, color_from, color))
-    return SVG(toolkit.renderToSVG(1))
+    return SVG(toolkit.renderToSVG(1))  # type: ignore[no-untyped-call]
 
 
-def _mei(notes, upbeat, color_from, color):
+def _mei(notes: Any, upbeat: Any, color_from: Any, color: Any) -> Any:
     """Write a melody in the format of the Music Encoding Initiative, which verovio reads."""
     bars = split_at_bars(notes, upbeat)
     pieces = [index for bar in bars for index, _ in bar]
@@ -137,7 +140,9 @@ def _mei(notes, upbeat, color_from, color):
     place, measures = 0, []
     for bar in bars:
         layer, rests = "", ""
-        signs: dict = {}  # of each line of the staff: the accidental that holds in this bar
+        signs: dict[
+            Any, Any
+        ] = {}  # of each line of the staff: the accidental that holds in this bar
         for index, length in bar:
             later, earlier = last[index] > place, place > 0 and pieces[place - 1] == index
             tie = {(0, 1): "i", (1, 1): "m", (1, 0): "t"}.get((earlier, later))
@@ -160,7 +165,7 @@ def _mei(notes, upbeat, color_from, color):
     )
 
 
-def _mei_note(pitch, length, name, extra, signs):
+def _mei_note(pitch: Any, length: int, name: str, extra: Any, signs: Any) -> Any:
     """Write one sign: a power of two, with a dot where it is one and a half times one."""
     size, dots = (length * 2 // 3, ' dots="1"') if length % 3 == 0 else (length, "")
     octave, step = divmod(int(pitch), 12)
@@ -174,7 +179,7 @@ def _mei_note(pitch, length, name, extra, signs):
     )
 
 
-def sound(notes, beats_per_minute=84, rate=22_050):
+def sound(notes: Any, beats_per_minute: Any = 84, rate: Any = 22050) -> Any:
     """Play a melody on a small organ.
 
     Parameters
@@ -205,9 +210,9 @@ def sound(notes, beats_per_minute=84, rate=22_050):
     return samples * (0.8 / max(np.max(np.abs(samples), initial=0), 1e-9))
 
 
-def play(notes, **settings):
+def play(notes: Any, **settings: Any) -> Any:
     """Return a player for a melody, for a notebook: `sound` with its settings."""
     from IPython.display import Audio
 
     rate = settings.get("rate", 22_050)
-    return Audio(sound(notes, **settings), rate=rate, normalize=False)
+    return Audio(sound(notes, **settings), rate=rate, normalize=False)  # type: ignore[no-untyped-call]

@@ -3,9 +3,10 @@
 import ast
 import inspect
 import textwrap
+from typing import Any
 
 
-def source(f, docstring=False):
+def source(f: Any, docstring: bool = False) -> Any:
     """Show the source of a function or class of this package, read from the file that runs.
 
     Parameters
@@ -21,10 +22,12 @@ def source(f, docstring=False):
     """
     from IPython.display import Markdown
 
-    return Markdown(f"```python\n{source_text(f, docstring)}\n```")
+    return Markdown(  # type: ignore[no-untyped-call]
+        f"```python\n{source_text(f, docstring)}\n```"
+    )
 
 
-def source_text(f, docstring=False):
+def source_text(f: Any, docstring: bool = False) -> Any:
     """Return the same source as text, without leaving out or changing any other line."""
     text = textwrap.dedent(inspect.getsource(f)).rstrip()
     if docstring:

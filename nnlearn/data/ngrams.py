@@ -1,5 +1,7 @@
 """The baseline of every model of sequences: count what came after the last few symbols."""
 
+from typing import Any
+
 import numpy as np
 
 
@@ -27,26 +29,28 @@ class NGram:
     Hierarchical smoothing :cite:`mackay1995`. Source: eq-ngram.
     """
 
-    def __init__(self, sequences, n, alpha, symbols):
+    def __init__(self, sequences: Any, n: int, alpha: float, symbols: int) -> None:
         if n < 1:
             raise ValueError(f"NGram: n is {n}, expected at least 1")
         if alpha <= 0:
             raise ValueError(f"NGram: alpha is {alpha}, expected more than 0")
         self.n, self.alpha, self.symbols = n, alpha, symbols
-        self.counts: dict = {}  # of each context: how often each symbol followed
+        self.counts: dict[
+            tuple[int, ...], Any
+        ] = {}  # of each context: how often each symbol followed
         for sequence in sequences:
             for t in range(1, len(sequence)):
                 for context in self._contexts(sequence[:t]):
                     count = self.counts.setdefault(context, np.zeros(symbols))
                     count[sequence[t]] += 1
 
-    def _contexts(self, beginning):
+    def _contexts(self, beginning: Any) -> Any:
         """Return the last 0, 1, ..., n - 1 symbols: before the beginning stands its symbol."""
         first, *rest = (int(symbol) for symbol in beginning)
         padded = (*[first] * (self.n - 1), *rest)
         return [padded[len(padded) - k :] for k in range(self.n)]
 
-    def probabilities(self, beginning):
+    def probabilities(self, beginning: Any) -> Any:
         """Give the probability of every symbol after a beginning.
 
         Parameters
@@ -64,7 +68,7 @@ class NGram:
                 p = (count + self.alpha * p) / (count.sum() + self.alpha)
         return p
 
-    def log_probability(self, sequence):
+    def log_probability(self, sequence: Any) -> Any:
         """Sum log p over a sequence, without its first symbol."""
         said = (self.probabilities(sequence[:t])[sequence[t]] for t in range(1, len(sequence)))
         return float(np.sum(np.log(list(said))))

@@ -6,13 +6,18 @@ short sequences are put together `by_length`. What a trained network would say n
 `continuation`.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace, asarray, to_numpy
+from nnlearn.arrays.typing import Array
 from nnlearn.operations.activations import softmax
+from nnlearn.parameters import Parameters
 
 
-def streams(sequence, count):
+def streams(sequence: Any, count: int) -> Any:
     """Cut a long sequence into equal stretches, to be read side by side.
 
     Parameters
@@ -53,7 +58,7 @@ def streams(sequence, count):
     return xp.permute_dims(stretches, (1, 0, *range(2, stretches.ndim)))
 
 
-def windows(streams, steps):
+def windows(streams: Any, steps: int) -> Iterator[tuple[Array, ...]]:
     """Go through streams once, a window of so many steps at a time, with what comes next.
 
     Parameters
@@ -75,7 +80,7 @@ def windows(streams, steps):
         yield streams[start:stop, ...], streams[start + 1 : stop + 1, ...]
 
 
-def by_length(sequences, batch_size, rng=None):
+def by_length(sequences: Any, batch_size: int, rng: np.random.Generator | None = None) -> Any:
     """Put sequences of equal length together: batches without padding.
 
     Parameters
@@ -95,7 +100,7 @@ def by_length(sequences, batch_size, rng=None):
     """
     _positive("by_length", "batch_size", batch_size)
     order = range(len(sequences)) if rng is None else rng.permutation(len(sequences))
-    groups: dict = {}
+    groups: dict[Any, Any] = {}
     for i in order:
         groups.setdefault(sequences[i].shape[0], []).append(sequences[i])
     batches = [
@@ -108,7 +113,16 @@ def by_length(sequences, batch_size, rng=None):
     return batches
 
 
-def continuation(model, params, beginning, rng, *, end, longest, temperature=1.0):
+def continuation(
+    model: Any,
+    params: Parameters,
+    beginning: Any,
+    rng: np.random.Generator,
+    *,
+    end: int,
+    longest: int,
+    temperature: float = 1.0,
+) -> Any:
     """Let a network go on with a sequence of tokens, one after the other.
 
     Parameters
@@ -147,7 +161,7 @@ def continuation(model, params, beginning, rng, *, end, longest, temperature=1.0
     if temperature <= 0:
         raise ValueError(f"continuation: temperature is {temperature}, expected more than 0")
     unread = tokens
-    memory: dict = {}  # the state after what was read
+    memory: dict[Any, Any] = {}  # the state after what was read
     for _ in range(longest - len(tokens)):
         logits = model(params, asarray(np.array(unread)[:, None]), memory=memory)[-1, 0, :]
         p = np.cumsum(softmax(to_numpy(logits).astype(np.float64) / temperature))
@@ -158,6 +172,6 @@ def continuation(model, params, beginning, rng, *, end, longest, temperature=1.0
     return np.array(tokens)
 
 
-def _positive(function, name, value):
+def _positive(function: Any, name: str, value: float) -> None:
     if value < 1:
         raise ValueError(f"{function}: {name} is {value}, expected at least 1")

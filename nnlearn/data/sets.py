@@ -3,19 +3,21 @@
 Every function gives arrays on the current backend.
 """
 
+from collections.abc import Iterator
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace, asarray
+from nnlearn.arrays.typing import Array
 
 _MNIST_TRAINING = 8_000
 _TEST_NAMES = 1_000
 _TEST_CHORALES, _CHOICE_CHORALES = 60, 30
 
 
-def load_mnist():
+def load_mnist() -> Any:
     """Load 10,000 handwritten digits, in a fixed split of 8,000 and 2,000.
 
     Returns
@@ -38,7 +40,7 @@ def load_mnist():
     return (asarray(x[training]), asarray(y[training])), (asarray(x[test]), asarray(y[test]))
 
 
-def load_breast_cancer():
+def load_breast_cancer() -> Any:
     """Load 569 tumours, each with 30 measurements of its cells' nuclei.
 
     Returns
@@ -70,7 +72,7 @@ def load_breast_cancer():
     return asarray(bunch.data), asarray(y), [str(name) for name in bunch.feature_names]
 
 
-def load_first_names():
+def load_first_names() -> Any:
     """Load 5,163 first names from the United States Census of 1990, each once.
 
     Returns
@@ -87,7 +89,7 @@ def load_first_names():
     return names[:-_TEST_NAMES], names[-_TEST_NAMES:]
 
 
-def load_oil_prices():
+def load_oil_prices() -> Any:
     """Load what a barrel of crude oil cost, day by day, from 1986 to 2019.
 
     Returns
@@ -130,7 +132,7 @@ class Chorale(NamedTuple):
     notes: np.ndarray
 
 
-def load_chorales():
+def load_chorales() -> Any:
     """Load 271 melodies of chorales that Johann Sebastian Bach set for four voices.
 
     All are in 4/4, and moved to a key without sharps and flats. Bach set many tunes several times;
@@ -159,7 +161,7 @@ def load_chorales():
     return chorales[:choice], chorales[choice:test], chorales[test:]
 
 
-def standardize_columns(x, *others):
+def standardize_columns(x: Array, *others: Any) -> Any:
     """Give every column of `x` mean 0 and standard deviation 1, and move the others likewise.
 
     The mean and the deviation are those of `x` alone, so that nothing leaks from a test set.
@@ -184,7 +186,9 @@ def standardize_columns(x, *others):
     return scaled if others else scaled[0]
 
 
-def batches(arrays, size, rng=None):
+def batches(
+    arrays: Any, size: int, rng: np.random.Generator | None = None
+) -> Iterator[tuple[Array, ...]]:
     """Go once through some arrays of equal length, in batches.
 
     Parameters

@@ -4,12 +4,14 @@ Each gives a fresh batch, time first, in float32, on the current backend. How fa
 effect lie is an argument.
 """
 
+from typing import Any
+
 import numpy as np
 
 from nnlearn.arrays.backend import asarray
 
 
-def signals(gap, count, rng):
+def signals(gap: int, count: int, rng: np.random.Generator) -> Any:
     """Draw the task of one bit: +1 or -1 at the first step, then noise on another line.
 
     Parameters
@@ -34,7 +36,7 @@ def signals(gap, count, rng):
     return asarray(x), asarray(bit)
 
 
-def adding(steps, count, rng):
+def adding(steps: int, count: int, rng: np.random.Generator) -> Any:
     """Draw the adding problem: two of the numbers are marked, and their sum is asked for.
 
     Parameters
@@ -72,7 +74,9 @@ def adding(steps, count, rng):
     return asarray(x), asarray(total[:, None])
 
 
-def copying(gap, count, rng, length=3, symbols=4):
+def copying(
+    gap: int, count: int, rng: np.random.Generator, length: int = 3, symbols: int = 4
+) -> Any:
     """Draw the copy task among noise: keep some flagged symbols, let others pass, then say them.
 
     Parameters

@@ -5,13 +5,18 @@ x)`` is inference, ``nn.vjp(layer, params, x, wrt=0)`` a training pass.
 """
 
 import functools
+from typing import Any
 
+import numpy as np
+
+from nnlearn.arrays.typing import Array
 from nnlearn.layers import initializers
 from nnlearn.layers.described import SIZES
-from nnlearn.layers.layer import Layer
+from nnlearn.layers.layer import Declaration, Draw, Layer
 from nnlearn.operations import activations
 from nnlearn.operations.dense import dense
 from nnlearn.operations.regularization import dropout
+from nnlearn.parameters import Parameters
 from nnlearn.shapes import positive_integer
 from nnlearn.usage import usage
 
@@ -32,19 +37,21 @@ class Dense(Layer):
     """
 
     @usage("nn.Dense(inputs, outputs)", **SIZES)
-    def __init__(self, inputs, outputs, initializer=initializers.he):
+    def __init__(self, inputs: int, outputs: int, initializer: Draw = initializers.he) -> None:
         self.inputs = positive_integer("Dense", "inputs", inputs)
         self.outputs = positive_integer("Dense", "outputs", outputs)
         self.initializer = initializer
 
-    def parameters(self):
+    def parameters(self) -> Declaration:
         draw = functools.partial(self.initializer, fan_in=self.inputs, fan_out=self.outputs)
         return {
             "W": ((self.outputs, self.inputs), draw),
             "b": ((self.outputs,), initializers.fill(0.0)),
         }
 
-    def operation(self, params, x, training, rng):
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
         return dense.forward(x, params["W"], params["b"])
 
 
@@ -58,18 +65,20 @@ class Activation(Layer):
         Its keyword arguments.
     """
 
-    def __init__(self, function, **keywords):
+    def __init__(self, function: Any, **keywords: Any) -> None:
         self.function = function
         self.keywords = keywords
 
-    def operation(self, params, x, training, rng):
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
         return self.function.forward(x, **self.keywords)
 
-    def settings(self):
+    def settings(self) -> dict[str, Any]:
         """Return the keyword arguments of the function."""
         return dict(self.keywords)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         named = {} if type(self) is not Activation else {"function": self.function.__name__}
         settings = ", ".join(f"{name}={v}" for name, v in (named | self.keywords).items())
         return f"{type(self).__name__}({settings})"
@@ -78,7 +87,7 @@ class Activation(Layer):
 class ReLU(Activation):
     """Rectified linear unit, `relu`. Source: eq-relu."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(activations.relu)
 
 
@@ -91,21 +100,21 @@ class LeakyReLU(Activation):
         Of the negative side.
     """
 
-    def __init__(self, slope=0.01):
+    def __init__(self, slope: float = 0.01) -> None:
         super().__init__(activations.leaky_relu, slope=float(slope))
 
 
 class Sigmoid(Activation):
     """Logistic sigmoid, `sigmoid`. Source: eq-sigmoid."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(activations.sigmoid)
 
 
 class Tanh(Activation):
     """Hyperbolic tangent, `tanh`. Source: eq-tanh."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(activations.tanh)
 
 
@@ -118,10 +127,12 @@ class Dropout(Layer):
         The probability of dropping, in [0, 1).
     """
 
-    def __init__(self, p):
+    def __init__(self, p: float) -> None:
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p is {p}, expected a probability in [0, 1)")
         self.p = float(p)  # a NumPy float64 would make float32 arithmetic float64
 
-    def operation(self, params, x, training, rng):
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
         return dropout.forward(x, self.p, rng) if training else (x, lambda dy: dy)

@@ -3,13 +3,17 @@
 import functools
 from typing import Any
 
+import numpy as np
+
+from nnlearn.arrays.typing import Array, Pair
 from nnlearn.layers import initializers
 from nnlearn.layers.dense import Activation
 from nnlearn.layers.described import SIZES
-from nnlearn.layers.layer import Layer
+from nnlearn.layers.layer import Declaration, Draw, Layer
 from nnlearn.operations.convolution import conv2d
 from nnlearn.operations.pooling import avg_pool2d, max_pool2d
 from nnlearn.operations.upsampling import conv_transpose2d, upsample2d
+from nnlearn.parameters import Parameters
 from nnlearn.shapes import pair, positive_integer
 from nnlearn.usage import usage
 
@@ -39,7 +43,15 @@ class Conv2D(Layer):
     shares_batch = True
 
     @usage("nn.Conv2D(inputs, outputs, size)", **SIZES)
-    def __init__(self, inputs, outputs, size, stride=1, padding=0, initializer=initializers.he):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        size: Pair,
+        stride: Pair = 1,
+        padding: Pair | str = 0,
+        initializer: Draw = initializers.he,
+    ) -> None:
         name = type(self).__name__
         self.inputs = positive_integer(name, "inputs", inputs)
         self.outputs = positive_integer(name, "outputs", outputs)
@@ -48,7 +60,7 @@ class Conv2D(Layer):
         self.padding = pair(name, "padding", self._same() if padding == "same" else padding, 0)
         self.initializer = initializer
 
-    def parameters(self):
+    def parameters(self) -> Declaration:
         area = self.size[0] * self.size[1]
         draw = functools.partial(
             self.initializer, fan_in=area * self.inputs, fan_out=area * self.outputs
@@ -58,7 +70,7 @@ class Conv2D(Layer):
             "b": ((self.outputs,), initializers.fill(0.0)),
         }
 
-    def _same(self):
+    def _same(self) -> Any:
         """Return the padding that keeps the size of an image."""
         if any(size % 2 == 0 for size in self.size):
             raise ValueError(
@@ -66,7 +78,9 @@ class Conv2D(Layer):
             )
         return tuple((size - 1) // 2 for size in self.size)
 
-    def operation(self, params, x, training, rng):
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
         if x.ndim == 4 and x.shape[3] != self.inputs:
             raise ValueError(
                 f"x has shape {x.shape}, that is {x.shape[3]} channels, expected {self.inputs}: "
@@ -95,7 +109,7 @@ class ConvTranspose2D(Conv2D):
     Source: eq-conv-transpose, eq-he.
     """
 
-    def parameters(self):
+    def parameters(self) -> Declaration:
         area = self.size[0] * self.size[1] / (self.stride[0] * self.stride[1])
         draw = functools.partial(
             self.initializer, fan_in=area * self.inputs, fan_out=area * self.outputs
@@ -105,7 +119,9 @@ class ConvTranspose2D(Conv2D):
             "b": ((self.outputs,), initializers.fill(0.0)),
         }
 
-    def operation(self, params, x, training, rng):
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
         return conv_transpose2d.forward(x, params["K"], params["b"], self.stride, self.padding)
 
 
@@ -121,7 +137,7 @@ class Pooling(Activation):
 
     pool: Any = None  # the operation
 
-    def __init__(self, size=2, stride=None):
+    def __init__(self, size: Pair = 2, stride: Pair | None = None) -> None:
         name = type(self).__name__
         super().__init__(
             type(self).pool,
@@ -167,5 +183,5 @@ class Upsample2D(Activation):
     size : int or pair of int
     """
 
-    def __init__(self, size=2):
+    def __init__(self, size: Pair = 2) -> None:
         super().__init__(upsample2d, size=pair("Upsample2D", "size", size, 1))

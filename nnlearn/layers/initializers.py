@@ -4,11 +4,12 @@ An initializer is a function ``(rng, shape, fan_in, fan_out)`` that gives a NumP
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
 
-def he(rng, shape, fan_in, fan_out):
+def he(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
     """Draw normal values of variance 2 / fan_in: keeps the forward variance under ReLU.
 
     Parameters
@@ -29,7 +30,7 @@ def he(rng, shape, fan_in, fan_out):
     return rng.normal(0.0, math.sqrt(2.0 / max(fan_in, 1)), shape)
 
 
-def glorot(rng, shape, fan_in, fan_out):
+def glorot(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
     """Draw uniform values of variance 2 / (fan_in + fan_out): the compromise of both passes.
 
     Parameters
@@ -50,7 +51,12 @@ def glorot(rng, shape, fan_in, fan_out):
     return rng.uniform(-limit, limit, shape)
 
 
-def orthogonal(rng, shape, fan_in=None, fan_out=None):
+def orthogonal(
+    rng: np.random.Generator,
+    shape: tuple[int, ...],
+    fan_in: int | None = None,
+    fan_out: int | None = None,
+) -> Any:
     """Draw orthogonal square blocks, all equally likely: they keep the length of what they turn.
 
     Parameters
@@ -78,19 +84,29 @@ def orthogonal(rng, shape, fan_in=None, fan_out=None):
     return np.reshape(q * signs[:, None, :], shape)
 
 
-def normal(std):
+def normal(std: float) -> Any:
     """Return an initializer that draws normal values of a given standard deviation."""
 
-    def initializer(rng, shape, fan_in=None, fan_out=None):
+    def initializer(
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        fan_in: int | None = None,
+        fan_out: int | None = None,
+    ) -> Any:
         return rng.normal(0.0, std, shape)
 
     return initializer
 
 
-def fill(value):
+def fill(value: float) -> Any:
     """Return an initializer that gives the same value everywhere."""
 
-    def initializer(rng, shape, fan_in=None, fan_out=None):
+    def initializer(
+        rng: np.random.Generator,
+        shape: tuple[int, ...],
+        fan_in: int | None = None,
+        fan_out: int | None = None,
+    ) -> Any:
         return np.full(shape, float(value))
 
     return initializer

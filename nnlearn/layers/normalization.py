@@ -1,9 +1,15 @@
 """The layers that give features or examples a mean and a variance of their own."""
 
+from typing import Any
+
+import numpy as np
+
 from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.layers import initializers
-from nnlearn.layers.layer import Layer
+from nnlearn.layers.layer import Declaration, Layer
 from nnlearn.operations.normalization import batch_norm, layer_norm, moments, scale_and_shift
+from nnlearn.parameters import Parameters
 from nnlearn.shapes import positive_integer
 
 
@@ -17,18 +23,20 @@ class LayerNorm(Layer):
     eps : float
     """
 
-    def __init__(self, features, eps=1e-5):
+    def __init__(self, features: int, eps: float = 1e-05) -> None:
         self.features = positive_integer(type(self).__name__, "features", features)
         self.eps = float(eps)  # a NumPy float64 would make float32 arithmetic float64
 
-    def parameters(self):
+    def parameters(self) -> Declaration:
         shape = (self.features,)
         return {
             "gamma": (shape, initializers.fill(1.0)),
             "beta": (shape, initializers.fill(0.0)),
         }
 
-    def operation(self, params, x, training, rng):
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
         return layer_norm.forward(x, params["gamma"], params["beta"], eps=self.eps)
 
 
@@ -48,37 +56,39 @@ class BatchNorm(LayerNorm):
     eps : float
     """
 
-    def __init__(self, features, momentum=0.1, eps=1e-5):
+    def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-05) -> None:
         super().__init__(features, eps)
         self.momentum = float(momentum)
 
-    def state(self):
+    def state(self) -> Declaration:
         shape = (self.features,)
         return {
             "mean": (shape, initializers.fill(0.0)),
             "variance": (shape, initializers.fill(1.0)),
         }
 
-    def operation(self, params, x, training, rng):
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
         gamma, beta = params["gamma"], params["beta"]
         if not training:
             return self._inference(params.state, x, gamma, beta)
         y, backward = batch_norm.forward(x, gamma, beta, eps=self.eps)
         return y, backward, self._moved(params.state, x)
 
-    def _inference(self, state, x, gamma, beta):
+    def _inference(self, state: Any, x: Array, gamma: Array, beta: Array) -> Any:
         """Normalize by the running statistics, which do not depend on x."""
         xp = array_namespace(x, gamma)
         scale = 1 / xp.sqrt(state["variance"] + self.eps)
         y, backward_y = scale_and_shift.forward((x - state["mean"]) * scale, gamma, beta)
 
-        def backward(dy):
+        def backward(dy: Array) -> Gradients:
             dx_hat, dgamma, dbeta = backward_y(dy)
             return lambda: dx_hat() * scale, dgamma, dbeta
 
         return y, backward
 
-    def _moved(self, state, x):
+    def _moved(self, state: Any, x: Array) -> Any:
         """Return the running statistics, moved; the variance is the unbiased one of the paper."""
         xp = array_namespace(x)
         mean, variance = moments(x, tuple(range(x.ndim - 1)))

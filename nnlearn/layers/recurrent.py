@@ -9,17 +9,21 @@ The gradient does not flow through it: that is truncated backpropagation through
 """
 
 import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.typing import Array, Gradients
+from nnlearn.derivative import Waiting
 from nnlearn.layers import initializers
-from nnlearn.layers.layer import Layer
+from nnlearn.layers.layer import Declaration, Draw, Layer
 from nnlearn.operations.embedding import embedding
 from nnlearn.operations.gru import gru
 from nnlearn.operations.lstm import lstm
 from nnlearn.operations.rnn import rnn
+from nnlearn.parameters import Parameters
 from nnlearn.shapes import positive_integer
 
 
@@ -33,14 +37,14 @@ class Recurrent(Layer):
 
     def __init__(
         self,
-        inputs,
-        hidden,
+        inputs: int,
+        hidden: int,
         *,
-        last=False,
-        learned_state=False,
-        initializer=initializers.glorot,
-        recurrent_initializer=initializers.orthogonal,
-    ):
+        last: bool = False,
+        learned_state: bool = False,
+        initializer: Draw = initializers.glorot,
+        recurrent_initializer: Draw = initializers.orthogonal,
+    ) -> None:
         name = type(self).__name__
         self.inputs = positive_integer(name, "inputs", inputs)
         self.hidden = positive_integer(name, "hidden", hidden)
@@ -49,10 +53,10 @@ class Recurrent(Layer):
         self.initializer = initializer
         self.recurrent_initializer = recurrent_initializer
 
-    def parameters(self):
+    def parameters(self) -> Declaration:
         D, H, rows = self.inputs, self.hidden, self.blocks * self.hidden
         W_x, W_h, b = self.weights
-        shapes = {
+        shapes: Declaration = {
             W_x: ((rows, D), functools.partial(self.initializer, fan_in=D, fan_out=H)),
             W_h: ((rows, H), functools.partial(self.recurrent_initializer, fan_in=H, fan_out=H)),
             b: ((rows,), self._bias),
@@ -61,18 +65,27 @@ class Recurrent(Layer):
             shapes |= {f"{name}0": ((H,), initializers.fill(0.0)) for name in self.states}
         return shapes
 
-    def _bias(self, rng, shape):
+    def _bias(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return np.zeros(shape)
 
-    def forward(self, params, x, training=False, rng=None, memory=None):
+    def forward(
+        self,
+        params: Parameters,
+        x: Array,
+        training: bool = False,
+        rng: Any = None,
+        memory: Mapping[str, Array] | None = None,
+    ) -> Any:
         """Return the value, `backward` and the last states, as `Layer.forward`."""
         return self._named(*self._read(params, x, memory or {}))
 
-    def operation(self, params, x, training, rng):
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
         """Return ``value, backward, states`` from the initial state on."""
         return self._read(params, x, {})
 
-    def _read(self, params, x, memory):
+    def _read(self, params: Parameters, x: Array, memory: Mapping[str, Array] | None) -> Any:
         if x.ndim != 3:
             raise ValueError(f"x has shape {x.shape}, expected (T, N, D), time first")
         xp = array_namespace(x)
@@ -85,7 +98,7 @@ class Recurrent(Layer):
             for name, states in zip(self.states, (h, *others), strict=True)
         }
 
-        def backward(dy):
+        def backward(dy: Array) -> Gradients:
             dh = dy
             if self.last:
                 dh = xp.zeros_like(h)
@@ -98,7 +111,9 @@ class Recurrent(Layer):
 
         return h[-1, ...] if self.last else h, backward, last
 
-    def _initial(self, params, x, name, memory):
+    def _initial(
+        self, params: Parameters, x: Array, name: str, memory: Mapping[str, Array] | None
+    ) -> Any:
         """Return the state (N, H) before the first step."""
         if memory:
             return memory[name]
@@ -109,14 +124,14 @@ class Recurrent(Layer):
         return xp.zeros(shape, dtype=x.dtype, device=x.device)
 
 
-def _unseen(states):
+def _unseen(states: Array) -> Any:
     """Give the gradient of states that nobody sees: zeros, all in the place of one."""
     xp = array_namespace(states)
     zero = xp.zeros((), dtype=states.dtype, device=states.device)
     return xp.broadcast_to(zero, states.shape)
 
 
-def _over_batch(gradient, memory):
+def _over_batch(gradient: Waiting, memory: Mapping[str, Array] | None) -> Any:
     """Sum what every sequence says of the learned state; nothing if a memory stood in for it."""
     each = gradient()
     xp = array_namespace(each)
@@ -157,7 +172,7 @@ class Gated(Recurrent):
 
     keeping = 0  # which block of the bias is the gate's
 
-    def _keep(self, start, shape):
+    def _keep(self, start: float, shape: tuple[int, ...]) -> Any:
         """Return the initial bias: `start` for the gate that keeps the state, zero for the rest."""
         bias = np.zeros(shape)
         bias[self.keeping * self.hidden : (self.keeping + 1) * self.hidden] = start
@@ -189,11 +204,13 @@ class LSTM(Gated):
     states = ("h", "c")
     blocks = 4
 
-    def __init__(self, inputs, hidden, *, forget_bias=1.0, **settings):
+    def __init__(
+        self, inputs: int, hidden: int, *, forget_bias: float = 1.0, **settings: Any
+    ) -> None:
         super().__init__(inputs, hidden, **settings)
         self.forget_bias = forget_bias
 
-    def _bias(self, rng, shape):
+    def _bias(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return self._keep(self.forget_bias, shape)
 
 
@@ -220,11 +237,13 @@ class GRU(Gated):
     blocks = 3
     keeping = 1
 
-    def __init__(self, inputs, hidden, *, update_bias=0.0, **settings):
+    def __init__(
+        self, inputs: int, hidden: int, *, update_bias: float = 0.0, **settings: Any
+    ) -> None:
         super().__init__(inputs, hidden, **settings)
         self.update_bias = update_bias
 
-    def _bias(self, rng, shape):
+    def _bias(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return self._keep(self.update_bias, shape)
 
 
@@ -242,18 +261,20 @@ class Embedding(Layer):
         Of W (K, D), by default standard normal.
     """
 
-    def __init__(self, count, size, initializer=standard_normal):
+    def __init__(self, count: int, size: int, initializer: Draw = standard_normal) -> None:
         self.count = positive_integer("Embedding", "count", count)
         self.size = positive_integer("Embedding", "size", size)
         self.initializer = initializer
 
-    def parameters(self):
+    def parameters(self) -> Declaration:
         return {"W": ((self.count, self.size), self.initializer)}
 
-    def operation(self, params, x, training, rng):
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
         e, backward = embedding.forward(params["W"], x)
         return e, lambda dy: (_no_gradient, *backward(dy))
 
 
-def _no_gradient():
+def _no_gradient() -> None:
     """Stand in the place of the tokens' gradient, which they do not have."""

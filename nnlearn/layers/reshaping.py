@@ -7,7 +7,7 @@ from nnlearn.operations.reshaping import flatten, swap_time_and_batch, unflatten
 class Flatten(Activation):
     """Each example becomes a vector, `flatten`."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(flatten)
 
 
@@ -20,7 +20,7 @@ class Unflatten(Activation):
         Of an example: rows, columns, channels.
     """
 
-    def __init__(self, *shape):
+    def __init__(self, *shape: int) -> None:
         super().__init__(unflatten, shape=tuple(shape))
 
 
@@ -34,5 +34,5 @@ class TimeFirst(Activation):
     >>> model = nn.Sequential(nn.TimeFirst(), nn.LSTM(8, 32, last=True), nn.Dense(32, 10))
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(swap_time_and_batch)

@@ -6,11 +6,12 @@ dtype. `softmax` and `log_softmax` work along the last axis.
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import masked
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 
 
 @differentiable("z (...)")
-def sigmoid(z):
+def sigmoid(z: Array) -> Array:
     """Logistic sigmoid, σ(z) = 1 / (1 + e⁻ᶻ).
 
     Parameters
@@ -31,14 +32,14 @@ def sigmoid(z):
     xp = array_namespace(z)
     a = xp.exp(xp.minimum(z, 0.0)) / (1 + xp.exp(-xp.abs(z)))
 
-    def backward(da):
+    def backward(da: Array) -> Gradients:
         return da * a * (1 - a)  # eq-sigmoid-derivative
 
     return a, backward
 
 
 @differentiable("z (...)")
-def tanh(z):
+def tanh(z: Array) -> Array:
     """Hyperbolic tangent.
 
     Parameters
@@ -57,14 +58,14 @@ def tanh(z):
     xp = array_namespace(z)
     a = xp.tanh(z)
 
-    def backward(da):
+    def backward(da: Array) -> Gradients:
         return da * (1 - a * a)  # eq-tanh-derivative
 
     return a, backward
 
 
 @differentiable("z (...)")
-def relu(z):
+def relu(z: Array) -> Array:
     """Rectified linear unit, max(0, z).
 
     Parameters
@@ -83,14 +84,14 @@ def relu(z):
     xp = array_namespace(z)
     a = xp.maximum(z, 0.0)
 
-    def backward(da):
+    def backward(da: Array) -> Gradients:
         return masked(da, z > 0)  # eq-relu-derivative
 
     return a, backward
 
 
 @differentiable("z (...)")
-def leaky_relu(z, slope=0.01):
+def leaky_relu(z: Array, slope: float = 0.01) -> Array:
     """Leaky rectified linear unit: z where z > 0, slope · z elsewhere.
 
     Parameters
@@ -113,14 +114,14 @@ def leaky_relu(z, slope=0.01):
     larger = xp.maximum if slope <= 1 else xp.minimum  # of the two branches, which one it is
     a = larger(z, slope * z)
 
-    def backward(da):
+    def backward(da: Array) -> Gradients:
         return xp.where(z > 0, da, slope * da)  # eq-leaky-relu-derivative
 
     return a, backward
 
 
 @differentiable("z (...)")
-def softplus(z):
+def softplus(z: Array) -> Array:
     """Softplus, log(1 + eᶻ): a smooth ReLU, whose derivative is the sigmoid.
 
     Parameters
@@ -140,14 +141,14 @@ def softplus(z):
     xp = array_namespace(z)
     a = xp.maximum(z, 0.0) + xp.log1p(xp.exp(-xp.abs(z)))
 
-    def backward(da):
+    def backward(da: Array) -> Gradients:
         return da * sigmoid(z)  # eq-softplus-derivative
 
     return a, backward
 
 
 @differentiable("z (..., K)")
-def softmax(z):
+def softmax(z: Array) -> Array:
     """Softmax along the last axis: pₖ = e^{zₖ} / Σⱼ e^{zⱼ}.
 
     Parameters
@@ -169,14 +170,14 @@ def softmax(z):
     e = xp.exp(z - xp.max(z, axis=-1, keepdims=True))
     p = e / xp.sum(e, axis=-1, keepdims=True)
 
-    def backward(dp):
+    def backward(dp: Array) -> Gradients:
         return p * (dp - xp.sum(dp * p, axis=-1, keepdims=True))  # eq-softmax-gradient
 
     return p, backward
 
 
 @differentiable("z (..., K)")
-def log_softmax(z):
+def log_softmax(z: Array) -> Array:
     """Logarithm of the softmax along the last axis: zₖ - log Σⱼ e^{zⱼ}.
 
     Parameters
@@ -197,7 +198,7 @@ def log_softmax(z):
     shifted = z - xp.max(z, axis=-1, keepdims=True)
     log_p = shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         return dy - xp.exp(log_p) * xp.sum(dy, axis=-1, keepdims=True)  # eq-log-softmax-gradient
 
     return log_p, backward

@@ -7,17 +7,21 @@ convolution, of dz with the turned kernels.
 """
 
 import math
+from typing import Any
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import column_sums, write
 from nnlearn.arrays.layout import as_rows
 from nnlearn.arrays.parallel import in_blocks
+from nnlearn.arrays.typing import Array, Gradients, Pair
 from nnlearn.derivative import differentiable
 from nnlearn.operations.windows import Windows
 
 
 @differentiable("x (N, H, W, C), K (P, Q, C, F), b (F) -> z (N, H', W', F)")
-def conv2d(x, K, b=None, stride=1, padding=0):
+def conv2d(
+    x: Array, K: Array, b: Array | None = None, stride: Pair = 1, padding: Pair = 0
+) -> Array:
     """Cross-correlation of images with a set of kernels, plus a bias.
 
     Parameters
@@ -54,16 +58,16 @@ def conv2d(x, K, b=None, stride=1, padding=0):
         (x.shape[0], *windows.counts, K.shape[3]), dtype=xp.result_type(x, K), device=x.device
     )
 
-    def forward(n):  # eq-im2col
+    def forward(n: slice) -> Any:  # eq-im2col
         write(as_rows(z[n, ...]), xp.matmul, windows.gather(x[n, ...]), matrix)
         if b is not None:
             z[n, ...] += b
 
     in_blocks(forward, x, entries)
 
-    def backward(dz):
-        def dK():  # eq-conv2d-dk
-            def part(n):
+    def backward(dz: Array) -> Gradients:
+        def dK() -> Any:  # eq-conv2d-dk
+            def part(n: slice) -> Any:
                 return windows.gather(x[n, ...]).T @ as_rows(dz[n, ...])
 
             return xp.reshape(sum(in_blocks(part, x, entries)), K.shape)
@@ -77,7 +81,7 @@ def conv2d(x, K, b=None, stride=1, padding=0):
     return z, backward
 
 
-def input_gradient(dz, K, windows, shape):
+def input_gradient(dz: Array, K: Array, windows: Windows, shape: tuple[int, ...]) -> Any:
     """Return dL/dx of `conv2d`, images of a shape (N, H, W, C).
 
     With steps of one pixel it is a convolution of dz, so `conv2d` itself computes it. Longer steps
@@ -87,11 +91,11 @@ def input_gradient(dz, K, windows, shape):
     border = [size - 1 - p for size, p in zip(windows.size, windows.padding, strict=True)]
     if windows.stride == (1, 1) and min(border) >= 0:  # eq-conv2d-dx
         turned = xp.permute_dims(xp.flip(K, axis=(0, 1)), (0, 1, 3, 2))
-        return conv2d(dz, turned, padding=border)
+        return conv2d(dz, turned, padding=(border[0], border[1]))
     dx = xp.empty(shape, dtype=dz.dtype, device=dz.device)
     matrix = xp.reshape(K, (math.prod(K.shape[:3]), K.shape[3]))
 
-    def part(n):  # eq-col2im
+    def part(n: slice) -> None:  # eq-col2im
         dx[n, ...] = windows.scatter(as_rows(dz[n, ...]) @ matrix.T, shape[3])
 
     in_blocks(part, dz, math.prod(windows.counts) * matrix.shape[0])
@@ -99,7 +103,7 @@ def input_gradient(dz, K, windows, shape):
 
 
 @differentiable("I (H, W), K (P, Q) -> S (H', W')")
-def convolve2d(I, K, mode="full"):
+def convolve2d(I: Array, K: Array, mode: str = "full") -> Array:
     """Convolution of an image with a kernel: S(i, j) = Σₘ Σₙ I(m, n) K(i - m, j - n).
 
     Parameters
@@ -134,14 +138,14 @@ def convolve2d(I, K, mode="full"):
         I[None, :, :, None], xp.flip(K)[:, :, None, None], padding=border
     )
 
-    def backward(dS):
+    def backward(dS: Array) -> Gradients:
         dx, dK, _ = conv2d_backward(_among_zeros(dS, z.shape, rows, columns))
         return lambda: dx()[0, :, :, 0], lambda: xp.flip(dK()[:, :, 0, 0])
 
     return z[0, rows, columns, 0], backward
 
 
-def _among_zeros(dS, shape, rows, columns):
+def _among_zeros(dS: Array, shape: tuple[int, ...], rows: slice, columns: slice) -> Any:
     """Put the gradient of the part that was kept into zeros: the rest has no influence."""
     xp = array_namespace(dS)
     dz = xp.zeros(shape, dtype=dS.dtype, device=dS.device)
@@ -149,7 +153,7 @@ def _among_zeros(dS, shape, rows, columns):
     return dz
 
 
-def _kept(image, kernel, mode):
+def _kept(image: tuple[int, ...], kernel: tuple[int, ...], mode: str) -> Any:
     """Return which rows and columns of the full convolution a mode keeps."""
     if min(*image, *kernel) < 1:
         raise ValueError(f"convolve2d: I has shape {image} and K {kernel}, expected no empty array")

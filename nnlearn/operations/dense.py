@@ -8,11 +8,12 @@ if somebody wants that gradient: the first layer of a network needs no dL/dx.
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import as_rows
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 
 
 @differentiable("x (..., D), W (M, D), b (M) -> z (..., M)")
-def dense(x, W, b):
+def dense(x: Array, W: Array, b: Array) -> Array:
     """Affine map z = x Wᵀ + b of every row of x.
 
     Parameters
@@ -42,7 +43,7 @@ def dense(x, W, b):
     z = rows @ W.T
     z += b
 
-    def backward(dz):
+    def backward(dz: Array) -> Gradients:
         dz = as_rows(dz)
         return (
             lambda: xp.reshape(dz @ W, x.shape),  # eq-dense-dx

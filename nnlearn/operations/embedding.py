@@ -2,12 +2,13 @@
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import add_rows
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import check_range
 
 
 @differentiable("W (K, D), tokens int (...) -> e (..., D)")
-def embedding(W, tokens):
+def embedding(W: Array, tokens: Array) -> Array:
     """Look up row k of W for every token k: the product of W with the token's one-hot vector.
 
     Parameters
@@ -37,7 +38,7 @@ def embedding(W, tokens):
     flat = xp.reshape(tokens, (-1,))
     rows = xp.take(W, flat, axis=0)
 
-    def backward(de):
+    def backward(de: Array) -> Gradients:
         return add_rows(xp.reshape(de, rows.shape), flat, W.shape[0])
 
     return xp.reshape(rows, (*tokens.shape, W.shape[1])), backward

@@ -5,13 +5,14 @@ are written with softplus, log σ(z) = -softplus(-z), which neither overflows no
 """
 
 from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 from nnlearn.operations.activations import sigmoid, softplus
 from nnlearn.shapes import count
 
 
 @differentiable("real_logits (...)")
-def gan_value(real_logits, fake_logits):
+def gan_value(real_logits: Array, fake_logits: Array) -> Array:
     """Value of the game: V(D, G) = mean log D(x) + mean log(1 - D(G(z))).
 
     Parameters
@@ -38,7 +39,7 @@ def gan_value(real_logits, fake_logits):
     fake = count("gan_value", "fake_logits", fake_logits.shape)
     value = -xp.sum(softplus(-real_logits)) / real - xp.sum(softplus(fake_logits)) / fake
 
-    def backward(dvalue):
+    def backward(dvalue: Array) -> Gradients:
         return (
             # eq-discriminator-gradient: 1 - D(x), and -D(G(z))
             lambda: sigmoid(-real_logits) * (dvalue / real),
@@ -49,7 +50,7 @@ def gan_value(real_logits, fake_logits):
 
 
 @differentiable("real_logits (...)")
-def discriminator_loss(real_logits, fake_logits):
+def discriminator_loss(real_logits: Array, fake_logits: Array) -> Array:
     """Loss of the discriminator, who wants the value to be large: -V(D, G).
 
     Parameters
@@ -73,14 +74,14 @@ def discriminator_loss(real_logits, fake_logits):
     """
     value, value_backward = gan_value.forward(real_logits, fake_logits)
 
-    def backward(dloss):
+    def backward(dloss: Array) -> Gradients:
         return value_backward(-dloss)
 
     return -value, backward
 
 
 @differentiable("fake_logits (...)")
-def generator_loss(fake_logits, kind="non-saturating"):
+def generator_loss(fake_logits: Array, kind: str = "non-saturating") -> Array:
     """Loss of the generator: the share of the value that it can change, or one that teaches more.
 
     Parameters
@@ -113,7 +114,7 @@ def generator_loss(fake_logits, kind="non-saturating"):
     sign = 1 if kind == "minimax" else -1
     loss = -sign * xp.sum(softplus(sign * fake_logits)) / n
 
-    def backward(dloss):
+    def backward(dloss: Array) -> Gradients:
         # eq-minimax-gradient, eq-non-saturating-gradient
         return sigmoid(sign * fake_logits) * (-dloss / n)
 

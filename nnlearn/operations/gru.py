@@ -7,12 +7,13 @@ candidate. Inside, each sequence is a column (see `nnlearn.arrays.recurrence`).
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import blocks_of, turned
 from nnlearn.arrays.recurrence import Columns
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 from nnlearn.operations.activations import sigmoid
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_x (3H, D), W_h (3H, H), b (3H) -> h (T, N, H)")
-def gru(x, h0, W_x, W_h, b):
+def gru(x: Array, h0: Array, W_x: Array, W_h: Array, b: Array) -> Array:
     """Gated recurrent unit: h_t = (1 - u) ⊙ candidate + u ⊙ h_{t-1} for every step t.
 
     The candidate is tanh of W_x x + b + r ⊙ (W_h h_{t-1}), each with its own rows of W_x, W_h
@@ -60,7 +61,7 @@ def gru(x, h0, W_x, W_h, b):
         candidate[t, ...] = xp.tanh(candidate[t, ...] + r[t, ...] * recalled[t, ...])
         h[t + 1, ...] = (1 - u[t, ...]) * candidate[t, ...] + u[t, ...] * h[t, ...]  # eq-gru
 
-    def backward(dh):
+    def backward(dh: Array) -> Gradients:
         dh, later = xp.matrix_transpose(dh), xp.zeros_like(h0.T)
         dz = xp.empty_like(gates)  # of W_x x + b
         dshare = xp.empty_like(gates)  # of W_h h

@@ -1,13 +1,14 @@
 """Losses: scalars, means over the batch, each the negative logarithm of a likelihood."""
 
 from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 from nnlearn.operations.activations import log_softmax, sigmoid, softplus
 from nnlearn.shapes import check_range, count
 
 
 @differentiable("prediction (...), target (...)")
-def mean_squared_error(prediction, target):
+def mean_squared_error(prediction: Array, target: Array) -> Array:
     """Mean of (prediction - target)² over all elements.
 
     Parameters
@@ -32,7 +33,7 @@ def mean_squared_error(prediction, target):
     error = prediction - target
     loss = xp.sum(error * error) / n
 
-    def backward(dloss):
+    def backward(dloss: Array) -> Gradients:
         gradient = error * (2 / n * dloss)  # eq-mean-squared-error-gradient
         return gradient, lambda: -gradient
 
@@ -40,7 +41,7 @@ def mean_squared_error(prediction, target):
 
 
 @differentiable("logits (..., K), labels int (...)")
-def softmax_cross_entropy(logits, labels):
+def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
     """Mean of -log softmax(logits)[label]: the cross-entropy of K classes.
 
     Parameters
@@ -72,7 +73,7 @@ def softmax_cross_entropy(logits, labels):
     is_label = labels[..., None] == classes
     loss = -xp.sum(xp.where(is_label, log_p, 0.0)) / n
 
-    def backward(dloss):
+    def backward(dloss: Array) -> Gradients:
         p = xp.exp(log_p)
         return xp.where(is_label, p - 1, p) * (dloss / n)  # eq-softmax-cross-entropy-gradient
 
@@ -80,7 +81,7 @@ def softmax_cross_entropy(logits, labels):
 
 
 @differentiable("logits (...), targets (...)")
-def sigmoid_cross_entropy(logits, targets):
+def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     """Mean of -y log σ(z) - (1 - y) log(1 - σ(z)): the cross-entropy of yes and no.
 
     Parameters
@@ -108,7 +109,7 @@ def sigmoid_cross_entropy(logits, targets):
     n = count("sigmoid_cross_entropy", "logits", logits.shape)
     loss = xp.sum(softplus(logits) - targets * logits) / n
 
-    def backward(dloss):
+    def backward(dloss: Array) -> Gradients:
         return (
             lambda: (sigmoid(logits) - targets) * (dloss / n),  # eq-sigmoid-cross-entropy-gradient
             lambda: -logits * (dloss / n),

@@ -5,9 +5,12 @@ that one matrix product serves all four. Inside, each sequence is a column (see
 `nnlearn.arrays.recurrence`).
 """
 
+from typing import Any
+
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import blocks_of, room_for_turned, turned
 from nnlearn.arrays.recurrence import Columns, lstm_gates, lstm_slopes
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 
 
@@ -15,7 +18,7 @@ from nnlearn.derivative import differentiable
     "x (T, N, D), h0 (N, H), c0 (N, H), W_x (4H, D), W_h (4H, H), b (4H)"
     " -> h (T, N, H), c (T, N, H)"
 )
-def lstm(x, h0, c0, W_x, W_h, b):
+def lstm(x: Array, h0: Array, c0: Array, W_x: Array, W_h: Array, b: Array) -> Any:
     """Long short-term memory: C_t = f ⊙ C_{t-1} + i ⊙ C̃ and h_t = o ⊙ tanh C_t for every step t.
 
     Parameters
@@ -62,7 +65,7 @@ def lstm(x, h0, c0, W_x, W_h, b):
         tanh_c[t, ...] = xp.tanh(c[t + 1, ...])
         h[t + 1, ...] = o[t, ...] * tanh_c[t, ...]  # eq-lstm-hidden
 
-    def backward(dh, dc):
+    def backward(dh: Array, dc: Array) -> Gradients:
         dh, dc = xp.matrix_transpose(dh), xp.matrix_transpose(dc)
         dz, dz_t = room_for_turned(gates), xp.empty_like(gates[0, ...])
         df, di, do, dcandidate = blocks_of(dz_t, 4)  # views

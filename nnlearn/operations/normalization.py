@@ -1,11 +1,14 @@
 """Normalization: over the batch, or over the features of one example."""
 
+from typing import Any
+
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import as_rows
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 
 
-def moments(x, axis):
+def moments(x: Array, axis: int | tuple[int, ...]) -> Any:
     """Return the mean and the variance (divided by the count) along axes, kept as size 1.
 
     Parameters
@@ -20,7 +23,7 @@ def moments(x, axis):
 
 
 @differentiable("x (...)")
-def standardize(x, axis=-1, eps=1e-5):
+def standardize(x: Array, axis: int | tuple[int, ...] = -1, eps: float = 1e-05) -> Array:
     """Give x mean 0 and variance (nearly) 1 along axes: x̂ = (x - μ) / √(σ² + ε).
 
     Parameters
@@ -46,7 +49,7 @@ def standardize(x, axis=-1, eps=1e-5):
     scale = 1 / xp.sqrt(variance + float(eps))
     x_hat = (x - mean) * scale
 
-    def backward(dx_hat):
+    def backward(dx_hat: Array) -> Gradients:
         shift = xp.mean(dx_hat, axis=axis, keepdims=True)
         stretch = xp.mean(dx_hat * x_hat, axis=axis, keepdims=True)
         return scale * (dx_hat - shift - x_hat * stretch)  # eq-batch-norm-gradient
@@ -55,7 +58,7 @@ def standardize(x, axis=-1, eps=1e-5):
 
 
 @differentiable("x_hat (..., D), gamma (D), beta (D) -> y (..., D)")
-def scale_and_shift(x_hat, gamma, beta):
+def scale_and_shift(x_hat: Array, gamma: Array, beta: Array) -> Array:
     """Give every feature a scale and a shift of its own: y = γ x̂ + β.
 
     Parameters
@@ -74,7 +77,7 @@ def scale_and_shift(x_hat, gamma, beta):
     xp = array_namespace(x_hat, gamma, beta)
     y = gamma * x_hat + beta
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         return (
             lambda: dy * gamma,
             lambda: xp.sum(as_rows(dy * x_hat), axis=0),
@@ -85,7 +88,7 @@ def scale_and_shift(x_hat, gamma, beta):
 
 
 @differentiable("x (..., D), gamma (D), beta (D) -> y (..., D)")
-def batch_norm(x, gamma, beta, eps=1e-5):
+def batch_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-05) -> Array:
     """Normalize every feature over the batch: y = γ (x - μ) / √(σ² + ε) + β.
 
     Parameters
@@ -116,7 +119,7 @@ def batch_norm(x, gamma, beta, eps=1e-5):
 
 
 @differentiable("x (..., D), gamma (D), beta (D) -> y (..., D)")
-def layer_norm(x, gamma, beta, eps=1e-5):
+def layer_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-05) -> Array:
     """Normalize every example over its features: y = γ (x - μ) / √(σ² + ε) + β.
 
     Parameters
@@ -145,12 +148,14 @@ def layer_norm(x, gamma, beta, eps=1e-5):
     return _normalized(x, gamma, beta, axis=-1, eps=eps)
 
 
-def _normalized(x, gamma, beta, axis, eps):
+def _normalized(
+    x: Array, gamma: Array, beta: Array, axis: int | tuple[int, ...], eps: float
+) -> Any:
     """Standardize, then scale and shift: two operations, and their backward passes in turn."""
     x_hat, backward_x_hat = standardize.forward(x, axis, eps)
     y, backward_y = scale_and_shift.forward(x_hat, gamma, beta)
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         dx_hat, dgamma, dbeta = backward_y(dy)
         return lambda: backward_x_hat(dx_hat())[0](), dgamma, dbeta
 

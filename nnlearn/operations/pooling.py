@@ -1,16 +1,18 @@
 """Pooling: one number for each window of an image, its largest or its mean."""
 
 import math
+from typing import Any
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import masked
 from nnlearn.arrays.parallel import in_blocks
+from nnlearn.arrays.typing import Array, Gradients, Pair
 from nnlearn.derivative import differentiable
 from nnlearn.operations.windows import Windows
 
 
 @differentiable("x (N, H, W, C) -> y (N, H', W', C)")
-def max_pool2d(x, size=2, stride=None):
+def max_pool2d(x: Array, size: Pair = 2, stride: Pair | None = None) -> Array:
     """Take the largest value of each window, channel by channel.
 
     Parameters
@@ -41,7 +43,7 @@ def max_pool2d(x, size=2, stride=None):
     windows = Windows("max_pool2d", x.shape, size, size if stride is None else stride)
     y = xp.empty((x.shape[0], *windows.counts, x.shape[3]), dtype=x.dtype, device=x.device)
 
-    def forward(n):
+    def forward(n: slice) -> Any:
         largest = x[n, ...][windows.places[0]]
         for place in windows.places[1:]:
             largest = xp.maximum(largest, x[n, ...][place])
@@ -50,10 +52,10 @@ def max_pool2d(x, size=2, stride=None):
     numbers = 3 * math.prod(x.shape[1:])  # of one image, of its windows and of what is in between
     in_blocks(forward, x, numbers)
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         dx, put = windows.collect(x)
 
-        def part(n):  # eq-max-pool-gradient
+        def part(n: slice) -> None:  # eq-max-pool-gradient
             left = dy[n, ...]  # what no earlier place of the window has taken
             for place in windows.places[:-1]:
                 taken = masked(left, x[n, ...][place] == y[n, ...])
@@ -68,7 +70,7 @@ def max_pool2d(x, size=2, stride=None):
 
 
 @differentiable("x (N, H, W, C) -> y (N, H', W', C)")
-def avg_pool2d(x, size=2, stride=None):
+def avg_pool2d(x: Array, size: Pair = 2, stride: Pair | None = None) -> Array:
     """Take the mean of each window, channel by channel.
 
     Parameters
@@ -99,7 +101,7 @@ def avg_pool2d(x, size=2, stride=None):
     y = xp.zeros((x.shape[0], *windows.counts, x.shape[3]), dtype=x.dtype, device=x.device)
     share = 1 / len(windows.places)
 
-    def forward(n):
+    def forward(n: slice) -> Any:
         for place in windows.places:
             y[n, ...] += x[n, ...][place]
         y[n, ...] *= share
@@ -107,10 +109,10 @@ def avg_pool2d(x, size=2, stride=None):
     numbers = 3 * math.prod(x.shape[1:])  # of one image, of its windows and of what is in between
     in_blocks(forward, x, numbers)
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         dx, put = windows.collect(x)
 
-        def part(n):  # eq-avg-pool-gradient
+        def part(n: slice) -> None:  # eq-avg-pool-gradient
             each = dy[n, ...] * share
             for place in windows.places:
                 put(dx[n, ...], place, each)

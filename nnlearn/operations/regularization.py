@@ -1,12 +1,15 @@
 """What keeps a network from learning its examples by heart, and its steps from exploding."""
 
+import numpy as np
+
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.randomness import uniform
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 
 
 @differentiable("x (...)")
-def dropout(x, p, rng):
+def dropout(x: Array, p: float, rng: np.random.Generator | None) -> Array:
     """Set each element to zero with probability p, and divide the others by 1 - p.
 
     Parameters
@@ -35,7 +38,7 @@ def dropout(x, p, rng):
     """
     if not 0 <= p < 1:
         raise ValueError(f"dropout: p is {p}, expected a probability in [0, 1)")
-    if not hasattr(rng, "random"):
+    if rng is None or not hasattr(rng, "random"):
         raise TypeError(
             f"dropout: rng is {rng!r}, expected a numpy.random.Generator "
             "(in a training pass: nn.vjp(model, params, x, wrt=0, rng=...))"
@@ -45,39 +48,7 @@ def dropout(x, p, rng):
     kept = xp.astype(uniform(rng, x) >= p, x.dtype) / (1 - p)
     y = x * kept
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         return dy * kept  # eq-dropout-gradient
 
     return y, backward
-
-
-def clip_gradient_norm(grads, max_norm):
-    """Shorten the gradient, in place, to a length of at most `max_norm`.
-
-    Parameters
-    ----------
-    grads : Parameters
-    max_norm : float
-        Positive.
-
-    Returns
-    -------
-    array, shape ()
-        The length that it had. It stays on the device, so that nothing waits for it.
-
-    Raises
-    ------
-    ValueError
-        If `max_norm` is not positive.
-
-    Notes
-    -----
-    Source: eq-gradient-clipping.
-    """
-    if not max_norm > 0:
-        raise ValueError(f"clip_gradient_norm: max_norm is {max_norm}, expected a positive number")
-    g = grads.vector
-    xp = array_namespace(g)
-    norm = xp.sqrt(xp.sum(g * g))
-    g *= max_norm / xp.maximum(norm, max_norm)
-    return norm

@@ -3,11 +3,12 @@
 import math
 
 from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 
 
 @differentiable("x (...)")
-def flatten(x):
+def flatten(x: Array) -> Array:
     """Reshape each example to a vector: (N, ...) becomes (N, D).
 
     Parameters
@@ -23,14 +24,14 @@ def flatten(x):
         raise ValueError("flatten: x has shape (), expected a batch dimension")
     size = math.prod(x.shape[1:])
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         return xp.reshape(dy, x.shape)
 
     return xp.reshape(x, (x.shape[0], size)), backward
 
 
 @differentiable("x (N, D)")
-def unflatten(x, shape):
+def unflatten(x: Array, shape: tuple[int, ...]) -> Array:
     """Reshape each example from a vector to an array: (N, D) becomes (N, ...).
 
     Parameters
@@ -55,14 +56,14 @@ def unflatten(x, shape):
             f"{x.shape[1]}, as in a row of x"
         )
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         return xp.reshape(dy, x.shape)
 
     return xp.reshape(x, (x.shape[0], *shape)), backward
 
 
 @differentiable
-def swap_time_and_batch(x):
+def swap_time_and_batch(x: Array) -> Array:
     """Swap the first two axes: (N, T, ...) becomes (T, N, ...), and back.
 
     Parameters
@@ -83,7 +84,7 @@ def swap_time_and_batch(x):
     xp = array_namespace(x)
     axes = (1, 0, *range(2, x.ndim))
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         return xp.permute_dims(dy, axes)
 
     return xp.permute_dims(x, axes), backward

@@ -9,11 +9,12 @@ from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import write
 from nnlearn.arrays.layout import turned
 from nnlearn.arrays.recurrence import Columns
+from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_xh (H, D), W_hh (H, H), b_h (H) -> h (T, N, H)")
-def rnn(x, h0, W_xh, W_hh, b_h):
+def rnn(x: Array, h0: Array, W_xh: Array, W_hh: Array, b_h: Array) -> Array:
     """Recurrent network: hₜ = tanh(W_hh hₜ₋₁ + W_xh xₜ + b_h) for every step t.
 
     Parameters
@@ -52,7 +53,7 @@ def rnn(x, h0, W_xh, W_hh, b_h):
         columns.write_affine(t, h[t + 1, ...])
         write(h[t + 1, ...], xp.tanh, h[t + 1, ...])  # eq-rnn
 
-    def backward(dh):
+    def backward(dh: Array) -> Gradients:
         dh = xp.matrix_transpose(dh)
         dz = 1 - h[1:, ...] ** 2  # tanh', of all steps at once
         later = xp.zeros_like(h0.T)  # what the later steps say of h[t + 1]

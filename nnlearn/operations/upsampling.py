@@ -6,18 +6,20 @@ with the two pictures in each other's place.
 """
 
 import math
+from typing import Any
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import column_sums
 from nnlearn.arrays.layout import as_rows
 from nnlearn.arrays.parallel import in_blocks
+from nnlearn.arrays.typing import Array, Gradients, Pair
 from nnlearn.derivative import differentiable
 from nnlearn.operations.convolution import conv2d, input_gradient
 from nnlearn.operations.windows import Windows
 from nnlearn.shapes import pair
 
 
-def transposed_size(size, kernel, stride=1, padding=0):
+def transposed_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
     """Return how many pixels stamps cover: (size - 1) stride + kernel - 2 padding.
 
     Parameters
@@ -38,7 +40,9 @@ def transposed_size(size, kernel, stride=1, padding=0):
 
 
 @differentiable("x (N, H, W, F), K (P, Q, C, F), b (C) -> y (N, H', W', C)")
-def conv_transpose2d(x, K, b=None, stride=1, padding=0):
+def conv_transpose2d(
+    x: Array, K: Array, b: Array | None = None, stride: Pair = 1, padding: Pair = 0
+) -> Array:
     """Stamp a kernel onto a larger picture, once for each pixel; what overlaps adds up.
 
     Parameters
@@ -82,9 +86,9 @@ def conv_transpose2d(x, K, b=None, stride=1, padding=0):
     if b is not None:
         y += b
 
-    def backward(dy):
-        def dK():  # eq-conv-transpose-dk
-            def part(n):
+    def backward(dy: Array) -> Gradients:
+        def dK() -> Any:  # eq-conv-transpose-dk
+            def part(n: slice) -> Any:
                 return windows.gather(dy[n, ...]).T @ as_rows(x[n, ...])
 
             return xp.reshape(sum(in_blocks(part, x, entries)), K.shape)
@@ -99,7 +103,7 @@ def conv_transpose2d(x, K, b=None, stride=1, padding=0):
 
 
 @differentiable("x (N, H, W, C) -> y (N, H', W', C)")
-def upsample2d(x, size=2):
+def upsample2d(x: Array, size: Any = 2) -> Array:
     """Enlarge pictures: every pixel becomes a block of equal ones (nearest neighbour).
 
     Parameters
@@ -126,7 +130,7 @@ def upsample2d(x, size=2):
     N, H, W, C = x.shape
     y = xp.repeat(xp.repeat(x, rows, axis=1), columns, axis=2)
 
-    def backward(dy):
+    def backward(dy: Array) -> Gradients:
         blocks = xp.reshape(dy, (N, H, rows, W, columns, C))
         return xp.sum(xp.sum(blocks, axis=4), axis=2)  # eq-upsample-gradient
 

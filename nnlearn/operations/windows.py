@@ -9,14 +9,16 @@ loop over the many windows.
 import functools
 import itertools
 import math
+from typing import Any
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import sliding_windows
+from nnlearn.arrays.typing import Array, Gradients, Pair
 from nnlearn.derivative import differentiable
 from nnlearn.shapes import pair
 
 
-def output_size(size, kernel, stride=1, padding=0):
+def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
     """Return how many windows fit along one axis: ⌊(size + 2 padding - kernel) / stride⌋ + 1.
 
     Parameters
@@ -54,7 +56,9 @@ class Windows:
         If a number is not positive (the padding: negative) or no window fits.
     """
 
-    def __init__(self, operation, shape, size, stride=1, padding=0):
+    def __init__(
+        self, operation: str, shape: tuple[int, ...], size: Any, stride: Pair = 1, padding: Pair = 0
+    ) -> None:
         self.size = pair(operation, "size", size, 1)
         self.stride = pair(operation, "stride", stride, 1)
         self.padding = pair(operation, "padding", padding, 0)
@@ -69,12 +73,12 @@ class Windows:
             )
 
     @property
-    def padded(self):
+    def padded(self) -> Any:
         """The rows and columns of an image with its border."""
         return tuple(s + 2 * p for s, p in zip(self.images, self.padding, strict=True))
 
     @functools.cached_property
-    def places(self):
+    def places(self) -> Any:
         """For each place (m, n) inside a window, row by row: the index of all that is seen there.
 
         That is the rows m, m + s, m + 2s, … and the columns n, n + s, …: one pixel of each window.
@@ -85,7 +89,7 @@ class Windows:
         )
         return [(slice(None), *place, ...) for place in itertools.product(rows, columns)]
 
-    def pad(self, x):
+    def pad(self, x: Array) -> Any:
         """Lay a border of zeros around images (N, H, W, C)."""
         if not any(self.padding):
             return x
@@ -95,11 +99,11 @@ class Windows:
         return padded
 
     @property
-    def _inside(self):
+    def _inside(self) -> Any:
         sides = zip(self.padding, self.images, strict=True)
         return (slice(None), *(slice(p, p + size) for p, size in sides), ...)
 
-    def gather(self, x):
+    def gather(self, x: Array) -> Any:
         """Write every window as a row: (N, H, W, C) becomes (N H' W', P Q C). See `im2col`."""
         xp = array_namespace(x)
         seen = sliding_windows(self.pad(x), self.size, self.stride)  # (N, H', W', P, Q, C)
@@ -109,7 +113,7 @@ class Windows:
             return xp.reshape(by_place, (entries, windows)).T
         return xp.reshape(seen, (windows, entries))
 
-    def scatter(self, rows, channels):
+    def scatter(self, rows: Array, channels: int) -> Any:
         """Add every window's row to the pixels that it came from: the transpose of `gather`."""
         xp = array_namespace(rows)
         count = rows.size // (math.prod(self.counts) * len(self.places) * channels)
@@ -119,7 +123,7 @@ class Windows:
             dx[place] += rows[:, :, :, k, :]
         return dx[self._inside]
 
-    def collect(self, x):
+    def collect(self, x: Array) -> Any:
         """Give an array like x, and how to put at a place of it what belongs to all windows there.
 
         Where each pixel is in exactly one window there is nothing to add up, and nothing to wipe.
@@ -131,16 +135,16 @@ class Windows:
         return xp.zeros(x.shape, dtype=x.dtype, device=x.device), _add
 
 
-def _assign(dx, place, values):
+def _assign(dx: Array, place: Any, values: Array) -> None:
     dx[place] = values
 
 
-def _add(dx, place, values):
+def _add(dx: Array, place: Any, values: Array) -> None:
     dx[place] += values
 
 
 @differentiable("x (N, H, W, C)")
-def im2col(x, size, stride=1, padding=0):
+def im2col(x: Array, size: Any, stride: Pair = 1, padding: Pair = 0) -> Array:
     """Write out every window of images as a vector.
 
     Parameters
@@ -167,12 +171,12 @@ def im2col(x, size, stride=1, padding=0):
     xp = array_namespace(x)
     count, channels = x.shape[0], x.shape[3]
 
-    def backward(drows):
+    def backward(drows: Array) -> Gradients:
         return windows.scatter(drows, channels)  # eq-col2im
 
     shape = (count, *windows.counts, len(windows.places) * channels)
     return xp.reshape(windows.gather(x), shape), backward
 
 
-def _by(numbers):
+def _by(numbers: tuple[int, ...]) -> Any:
     return f"{numbers[0]} × {numbers[1]}"
