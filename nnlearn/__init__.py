@@ -43,18 +43,20 @@ from nnlearn.operations.losses import (
 from nnlearn.operations.lstm import lstm
 from nnlearn.operations.normalization import batch_norm, layer_norm, standardize
 from nnlearn.operations.pooling import avg_pool2d, max_pool2d
-from nnlearn.operations.regularization import clip_gradient_norm, dropout
+from nnlearn.operations.regularization import dropout
 from nnlearn.operations.reshaping import flatten, unflatten
 from nnlearn.operations.rnn import rnn
 from nnlearn.operations.upsampling import conv_transpose2d, transposed_size, upsample2d
 from nnlearn.operations.windows import im2col, output_size
 from nnlearn.parameters import Parameters
 from nnlearn.training.adversarial import discriminator_step, fit_gan, generator_step
-from nnlearn.training.fit import accuracy, fit, predict
+from nnlearn.training.clipping import clip_gradient_norm
+from nnlearn.training.evaluation import accuracy, predict
+from nnlearn.training.fit import fit
+from nnlearn.training.history import History
 from nnlearn.training.optimizers import SGD, Adam
-from nnlearn.training.runs import History
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "GRU",

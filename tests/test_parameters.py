@@ -1,12 +1,15 @@
 """Parameters: one vector, and views into it, in every namespace."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import nnlearn as nn
-from nnlearn.parameters import Layout
+from nnlearn.parameters import Layout, checksum
 
 SHAPES = {"0.W": (2, 3), "0.b": (2,), "10.gamma": (), "1.inner.W": (1, 2), "1.inner.b": (0,)}
 SIZE = 6 + 2 + 1 + 2 + 0
@@ -145,9 +148,46 @@ def test_they_are_compared_as_objects():
     assert len({a, b}) == 2
 
 
-def test_repr():
-    params = nn.Parameters(np.ones(8), {"0.W": (2, 3), "0.b": (2,)})
-    assert repr(params) == "Parameters of 8 numbers\n  0.W: (2, 3)\n  0.b: (2,)"
+def test_repr(space):
+    state = nn.Parameters(space.array([1.0], "float32"), {"1.mean": (1,)})
+    shapes = {"0.W": (200, 30), "0.b": (200,)}
+    params = nn.Parameters(space.array(np.ones(6200), "float32"), shapes, state)
+    caption, *lines = repr(params).splitlines()
+    assert caption.startswith("Parameters: 6,200 numbers, float32, ")
+    assert caption.endswith(f"on {params.vector.device}")
+    assert lines == [
+        "name  shape      numbers",
+        "0.W   (200, 30)    6,000",
+        "0.b   (200,)         200",
+        "and 1 not learned: state",
+    ]
+
+
+def test_the_text_of_a_large_model_is_short():
+    params = nn.Parameters(np.ones(100), {f"{i}.b": (1,) for i in range(100)})
+    lines = repr(params).splitlines()
+    assert len(lines) == 18
+    assert [line.split()[0] for line in (lines[2], lines[-1])] == ["0.b", "99.b"]
+    assert "… 85 more" in repr(params)
+
+
+def test_the_table_of_a_notebook():
+    page = nn.Parameters(np.ones(2), {"a<b": (2,)})._repr_html_()
+    assert page.startswith("<table><caption>Parameters: 2 numbers, float64, numpy")
+    assert '<th scope="col">shape</th>' in page
+    assert '<th scope="row">a&lt;b</th><td>(2,)</td><td>2</td>' in page
+    assert "style" not in page
+
+
+def test_what_is_not_there_says_where_it_is():
+    params = nn.Parameters(np.ones(2), {"b": (2,)})
+    with pytest.raises(AttributeError, match=r"no attribute 'b'; the arrays .* params\['b'\]"):
+        _ = params.b
+    assert not hasattr(params, "__array__")
+    for again in (copy.deepcopy(params), pickle.loads(pickle.dumps(params))):
+        assert values(again["b"]) == [1, 1]
+        again["b"] = 0.0
+        assert values(again.vector) == [0, 0]
 
 
 @given(shapes=st.lists(st.lists(st.integers(0, 3), max_size=3).map(tuple), max_size=5))
@@ -158,3 +198,12 @@ def test_layout_covers_the_vector_once(shapes):
     params = nn.Parameters(np.arange(float(layout.size)), layout)
     together = [np.ravel(a) for a in params.values()]
     np.testing.assert_array_equal(np.concatenate([np.zeros(0), *together]), params.vector)
+
+
+def test_checksum(space):
+    a = np.arange(6.0)
+    assert checksum(space.array(a), space.array(a)) == checksum(a, a)
+    different = [a, a + 1e-12, a.reshape(2, 3), a.astype("float32"), a[::-1], a[:0], a[:5]]
+    assert len({checksum(b) for b in different}) == len(different)
+    assert checksum(a, a) != checksum(a)
+    assert checksum(a[::2]) == checksum(a[::2].copy())

@@ -4,21 +4,35 @@ The generator's gradient has to come through the discriminator: one backward fun
 other, of the loss, of D, and of G. Nothing else is needed for it.
 """
 
-import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.randomness import normal
+from nnlearn.arrays.typing import Array
 from nnlearn.data.sets import batches
 from nnlearn.derivative import vjp
 from nnlearn.operations.gan import discriminator_loss, generator_loss
+from nnlearn.parameters import Parameters
+from nnlearn.training.arguments import check_array, check_count, check_model, check_optimizer
 from nnlearn.training.fit import shows_progress
-from nnlearn.training.runs import History
+from nnlearn.training.history import History
+from nnlearn.training.optimizers import Optimizer
+from nnlearn.training.runs import shuffling_and_chance
+from nnlearn.usage import usage
 
 
-def discriminator_step(D, params_D, real, fake, optimizer, rng=None):
+def discriminator_step(
+    D: Any,
+    params_D: Parameters,
+    real: Array,
+    fake: Array,
+    optimizer: Optimizer,
+    rng: np.random.Generator | None = None,
+) -> Array:
     """Move the discriminator one step up the value of the game, the generator held fixed.
 
     Parameters
@@ -51,8 +65,16 @@ def discriminator_step(D, params_D, real, fake, optimizer, rng=None):
 
 
 def generator_step(
-    G, params_G, D, params_D, z, optimizer, kind="non-saturating", blur=0.0, rng=None
-):
+    G: Any,
+    params_G: Parameters,
+    D: Any,
+    params_D: Parameters,
+    z: Array,
+    optimizer: Optimizer,
+    kind: str = "non-saturating",
+    blur: Array | float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> Array:
     """Move the generator one step down its loss, the discriminator held fixed.
 
     Parameters
@@ -86,24 +108,25 @@ def generator_step(
     return loss
 
 
+@usage("nn.fit_gan(G, params_G, D, params_D, x, (optimizer_G, optimizer_D), steps, latent=...)")
 def fit_gan(
-    G,
-    params_G,
-    D,
-    params_D,
-    x,
-    optimizers,
-    steps,
+    G: Any,
+    params_G: Parameters,
+    D: Any,
+    params_D: Parameters,
+    x: Array,
+    optimizers: Sequence[Optimizer],
+    steps: int,
     *,
-    latent,
-    batch_size=64,
-    kind="non-saturating",
-    noise=None,
-    look=None,
-    every=100,
-    seed=0,
-    progress=None,
-):
+    latent: int,
+    batch_size: int = 64,
+    kind: str = "non-saturating",
+    noise: Callable[[float], float] | None = None,
+    look: Callable[[], Mapping[str, Any]] | None = None,
+    every: int = 100,
+    seed: int | Sequence[int] = 0,
+    progress: bool | None = None,
+) -> History:
     """Train a generator and a discriminator against each other, in place, step by step in turn.
 
     Parameters
@@ -142,7 +165,7 @@ def fit_gan(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If an argument does not fit.
 
     Notes
@@ -150,10 +173,13 @@ def fit_gan(
     The game of eq-gan-value; why neither waits for the other, and what it costs, see
     eq-bilinear-alternating.
     """
+    for model, params in ((G, params_G), (D, params_D)):
+        check_model("fit_gan", model, params)
     _check(x, optimizers, steps, latent, batch_size, every)
-    shuffling, chance = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    shuffling, chance = shuffling_and_chance(seed)
     optimizer_G, optimizer_D = optimizers
-    history, sums, data = History(), [0.0, 0.0], iter(())
+    history, sums = History(), [0.0, 0.0]
+    data: Iterator[tuple[Array, ...]] = iter(())
     with tqdm(total=steps, unit="step", leave=False, disable=not shows_progress(progress)) as bar:
         for step in range(1, steps + 1):
             real, data = _next_batch(x, data, batch_size, shuffling)
@@ -166,20 +192,22 @@ def fit_gan(
             loss = generator_step(G, params_G, D, params_D, z, optimizer_G, kind, blur, chance)
             sums = [sums[0] + value, sums[1] + loss]  # on the device: nothing waits for them
             if step % every == 0:
-                means = dict(zip(("value", "generator_loss"), sums, strict=True))
-                means = {name: float(total) / every for name, total in means.items()}
-                history.add({"step": step} | means | (look() if look else {}))
+                names = ("value", "generator_loss")
+                means = {n: float(total) / every for n, total in zip(names, sums, strict=True)}
+                history.add({"step": step, **means, **(look() if look else {})})
                 sums = [0.0, 0.0]
             bar.update()
     return history
 
 
-def _blur(rng, strength, like):
+def _blur(rng: np.random.Generator, strength: float, like: Array) -> Array | float:
     """Draw noise like some examples; nothing where there is to be none."""
     return strength * normal(rng, like.shape, like) if strength else 0.0
 
 
-def _next_batch(x, data, batch_size, rng):
+def _next_batch(
+    x: Array, data: Iterator[tuple[Array, ...]], batch_size: int, rng: np.random.Generator
+) -> tuple[Array, Iterator[tuple[Array, ...]]]:
     """Take the next batch; when the data have been gone through, shuffle and begin again."""
     batch = next(data, None)
     if batch is None:
@@ -188,12 +216,14 @@ def _next_batch(x, data, batch_size, rng):
     return batch[0], data
 
 
-def _check(x, optimizers, steps, latent, batch_size, every):
+def _check(x: Array, optimizers: Any, steps: int, latent: int, batch_size: int, every: int) -> None:
+    check_array("fit_gan", "x", x)
     if x.ndim == 0 or x.shape[0] == 0:
         raise ValueError(f"fit_gan: x has shape {x.shape}, expected at least one example")
     if not isinstance(optimizers, tuple | list) or len(optimizers) != 2:
         raise TypeError(f"fit_gan: optimizers is {optimizers!r}, expected a pair, of G and of D")
-    least = {"steps": (steps, 0), "latent": (latent, 1), "batch_size": (batch_size, 1)}
-    for name, (value, low) in (least | {"every": (every, 1)}).items():
-        if value < low or math.floor(value) != value:
-            raise ValueError(f"fit_gan: {name} is {value}, expected a whole number from {low}")
+    for optimizer in optimizers:
+        check_optimizer("fit_gan", optimizer)
+    check_count("fit_gan", "steps", steps, 0)
+    for name, value in {"latent": latent, "batch_size": batch_size, "every": every}.items():
+        check_count("fit_gan", name, value, 1)

@@ -5,17 +5,22 @@ temporary name and renamed, so that a run that is killed leaves the old file or 
 """
 
 import json
-import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace, to_numpy
+from nnlearn.arrays.typing import Array
 from nnlearn.files import atomic_file
 
 _FORMAT = 1
 
 
-def save_checkpoint(path, arrays, facts):
+def save_checkpoint(
+    path: str | Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]
+) -> None:
     """Write arrays and facts to one file, atomically.
 
     Parameters
@@ -27,11 +32,12 @@ def save_checkpoint(path, arrays, facts):
         What JSON can hold.
     """
     text = np.asarray(json.dumps({"format": _FORMAT, **facts}))
+    content: dict[str, Any] = {f"array.{k}": to_numpy(a) for k, a in arrays.items()}
     with atomic_file(path) as file:
-        np.savez(file, facts=text, **{f"array.{k}": to_numpy(a) for k, a in arrays.items()})
+        np.savez(file, facts=text, **content)
 
 
-def load_checkpoint(path):
+def load_checkpoint(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Read what `save_checkpoint` wrote.
 
     Returns
@@ -59,16 +65,7 @@ def load_checkpoint(path):
     return arrays, facts
 
 
-def write_into(target, values):
+def write_into(target: Array, values: Array) -> None:
     """Copy a NumPy array into an array of any backend, in place."""
     xp = array_namespace(target)
     target[...] = xp.asarray(values, dtype=target.dtype, device=target.device)
-
-
-def checksum(*arrays):
-    """Return a short text that changes when an array's shape, dtype or a value does."""
-    crc = 0
-    for a in map(to_numpy, arrays):
-        crc = zlib.crc32(f"{a.shape}{a.dtype}".encode(), crc)
-        crc = zlib.crc32(np.ascontiguousarray(a).data.cast("B") if a.size else b"", crc)
-    return f"{crc:08x}"

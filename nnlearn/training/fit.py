@@ -1,36 +1,47 @@
 """The training loop: forward pass, backward pass, step; and looking at how it goes."""
 
-import math
 import os
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.typing import Array
 from nnlearn.data.sets import batches
 from nnlearn.derivative import vjp
-from nnlearn.operations.regularization import clip_gradient_norm
+from nnlearn.parameters import Parameters
+from nnlearn.training.arguments import FIT_ELSEWHERE, check_fit
+from nnlearn.training.clipping import clip_gradient_norm
+from nnlearn.training.evaluation import predict
+from nnlearn.training.history import History
+from nnlearn.training.optimizers import Optimizer
 from nnlearn.training.runs import Run
+from nnlearn.usage import usage
+
+Loss = Callable[[Array, Array], Array]
+Metrics = Mapping[str, Callable[[Array, Array], Any]]
 
 
+@usage("nn.fit(model, params, loss, (x, target), optimizer, epochs)", **FIT_ELSEWHERE)
 def fit(
-    model,
-    params,
-    loss,
-    data,
-    optimizer,
-    epochs,
+    model: Any,
+    params: Parameters,
+    loss: Loss,
+    data: Sequence[Array],
+    optimizer: Optimizer,
+    epochs: int,
     *,
-    batch_size=64,
-    validation=None,
-    metrics=None,
-    seed=0,
-    clip_norm=None,
-    patience=None,
-    checkpoint=None,
-    progress=None,
-):
+    batch_size: int = 64,
+    validation: Sequence[Array] | None = None,
+    metrics: Metrics | None = None,
+    seed: int | Sequence[int] = 0,
+    clip_norm: float | None = None,
+    patience: int | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool | None = None,
+) -> History:
     """Train a model: move `params`, in place, down the gradient of the loss.
 
     Parameters
@@ -43,7 +54,8 @@ def fit(
     data : pair of array
         Inputs (N, ...) and targets (N, ...), on the same backend as the parameters.
     optimizer : Optimizer
-        A fresh one.
+        A fresh one; or that of an earlier `fit` of the same parameters, whose memory then goes
+        on, with another learning rate for instance.
     epochs : int
         How often to go through the data, in all: a resumed run does the rest.
     batch_size : int
@@ -72,10 +84,33 @@ def fit(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If an argument does not fit, or the checkpoint is of another run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nnlearn as nn
+    >>> x = np.random.default_rng(0).normal(size=(100, 3))
+    >>> model = nn.Dense(3, 1)
+    >>> params = model.init(dtype="float64")
+    >>> data = x, x @ np.ones((3, 1))
+    >>> history = nn.fit(model, params, nn.mean_squared_error, data, nn.SGD(0.1), 5)
+    >>> history["loss"][-1] < 0.1 * history["loss"][0]
+    True
     """
-    _check(data, validation, epochs, batch_size, metrics, patience)
+    check_fit(
+        model,
+        params,
+        loss,
+        data,
+        optimizer,
+        epochs,
+        validation=validation,
+        batch_size=batch_size,
+        metrics=metrics,
+        patience=patience,
+    )
     run = Run(model, params, optimizer, seed)
     if checkpoint is not None:
         run.identify(loss, data, validation, metrics, batch_size, clip_norm)
@@ -100,50 +135,11 @@ def fit(
     return history
 
 
-def predict(model, params, x, batch_size=1024):
-    """Compute the model's output in inference, batch by batch, so that memory stays small.
-
-    Parameters
-    ----------
-    model : layer or model
-    params : Parameters
-    x : array, shape (N, ...)
-    batch_size : int
-
-    Returns
-    -------
-    array, shape (N, ...)
-    """
-    xp = array_namespace(x)
-    outputs = [model(params, part) for (part,) in batches([x], batch_size)]
-    return xp.concat(outputs, axis=0) if outputs else model(params, x)
-
-
-def accuracy(logits, labels):
-    """Return the share of rows whose largest logit is that of the label.
-
-    Parameters
-    ----------
-    logits : array, shape (..., K)
-        With K = 1, or without that axis, a positive logit says class 1.
-    labels : array, shape (...)
-
-    Returns
-    -------
-    float
-    """
-    xp = array_namespace(logits, labels)
-    if logits.ndim == labels.ndim or logits.shape[-1] == 1:
-        said = xp.reshape(logits, labels.shape) > 0
-        right = said == (xp.astype(labels, xp.float32) > 0.5)
-    else:
-        right = xp.argmax(logits, axis=-1) == labels
-    return float(xp.mean(xp.astype(right, xp.float32)))
-
-
-def _epoch(run, loss, data, batch_size, clip_norm):
+def _epoch(
+    run: Run, loss: Loss, data: Sequence[Array], batch_size: int, clip_norm: float | None
+) -> float:
     """Go once through the data, a step a batch; return the mean loss."""
-    total = 0.0  # becomes an array on the device: nothing waits for it before the epoch's end
+    total: Any = 0.0  # becomes an array on the device: nothing waits for it before the epoch's end
     for x, target in batches(data, batch_size, run.generators["shuffling"]):
         rng = run.generators["chance"]
         output, backward = vjp(run.model, run.params, x, wrt=0, rng=rng)
@@ -153,10 +149,12 @@ def _epoch(run, loss, data, batch_size, clip_norm):
             clip_gradient_norm(grads, clip_norm)
         run.optimizer.step(run.params, grads)
         total = total + value * x.shape[0]
-    return float(total) / data[0].shape[0]
+    return float(total) / int(data[0].shape[0])
 
 
-def _look(model, params, loss, validation, metrics):
+def _look(
+    model: Any, params: Parameters, loss: Loss, validation: Sequence[Array], metrics: Metrics
+) -> dict[str, float]:
     """Return the validation loss and the metrics."""
     x, target = validation
     output = predict(model, params, x)
@@ -164,27 +162,7 @@ def _look(model, params, loss, validation, metrics):
     return record | {name: float(metric(output, target)) for name, metric in metrics.items()}
 
 
-def _check(data, validation, epochs, batch_size, metrics, patience):
-    for name, pair in {"data": data, "validation": validation}.items():
-        if name == "validation" and pair is None:
-            continue
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
-            raise TypeError(f"fit: {name} is {type(pair).__name__}, expected a pair (x, target)")
-        lengths = [a.shape[0] if a.ndim else 0 for a in pair]
-        if lengths[0] != lengths[1] or lengths[0] == 0:
-            raise ValueError(f"fit: {name} has lengths {lengths}, expected two equal, not zero")
-    if epochs < 0 or math.floor(epochs) != epochs:
-        raise ValueError(f"fit: epochs is {epochs}, expected a whole number, not negative")
-    if batch_size < 1:
-        raise ValueError(f"fit: batch_size is {batch_size}, expected at least 1")
-    if patience is not None and patience < 1:
-        raise ValueError(f"fit: patience is {patience}, expected at least 1")
-    for name, value in {"metrics": metrics, "patience": patience}.items():
-        if value is not None and validation is None:
-            raise ValueError(f"fit: {name} is given, expected validation data with it")
-
-
-def shows_progress(progress):
+def shows_progress(progress: bool | None) -> bool:
     """Whether to show a progress bar."""
     if progress is not None:
         return progress

@@ -1,9 +1,24 @@
 """Optimizers: how the gradient of θ becomes a step of θ. They work in place, on whole vectors."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import blocks
+from nnlearn.arrays.typing import Array
+from nnlearn.parameters import Parameters
+from nnlearn.usage import usage
+
+#: What users of other libraries write, and what it is here.
+_ELSEWHERE = {
+    "zero_grad": "nothing is to be zeroed: every backward pass gives new gradients",
+    "param_groups": "set optimizer.learning_rate",
+    "lr": "it is optimizer.learning_rate",
+    "state_dict": "its state is optimizer.memory and optimizer.steps; fit(checkpoint=...) keeps it",
+    "apply_gradients": "it is optimizer.step(params, grads)",
+    "minimize": "it is optimizer.step(params, grads)",
+}
+_ARGUMENTS = {"lr": "it is learning_rate", "params": "step(params, grads) takes them"}
 
 
 class Optimizer(ABC):
@@ -13,14 +28,20 @@ class Optimizer(ABC):
     are what a checkpoint keeps.
     """
 
-    def __init__(self, learning_rate, weight_decay):
+    def __init__(self, learning_rate: float, weight_decay: float) -> None:
         self.learning_rate = _in_range(self, "learning_rate", learning_rate, 0, float("inf"))
         self.weight_decay = _in_range(self, "weight_decay", weight_decay, 0, float("inf"))
-        self.memory = {}
+        self.memory: dict[str, Array] = {}
         self.steps = 0
 
-    def step(self, params, grads):
-        """Take one step, in place.
+    def __getattr__(self, name: str) -> Any:
+        """Explain what other libraries have and this one does without."""
+        ours = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{ours}")
+
+    @usage("optimizer.step(params, grads)")
+    def step(self, params: Parameters, grads: Parameters) -> None:
+        """Take one step, in place; what a layer remembers of the pass is taken over.
 
         Parameters
         ----------
@@ -53,8 +74,8 @@ class Optimizer(ABC):
     remembers: tuple[str, ...] = ()
 
     @abstractmethod
-    def update(self, xp, theta, g, *memory):
-        """Move `theta` and the memory in place; `g` is not changed."""
+    def update(self, *args: Any, **kw: Any) -> None:
+        """Take ``(xp, theta, g, *memory)``; move `theta` and the memory in place, but not `g`."""
 
 
 class SGD(Optimizer):
@@ -77,7 +98,14 @@ class SGD(Optimizer):
     Source: eq-stochastic-gradient, eq-momentum, eq-nesterov, eq-weight-decay.
     """
 
-    def __init__(self, learning_rate, momentum=0, nesterov=False, weight_decay=0):
+    @usage("nn.SGD(learning_rate, momentum=0)", **_ARGUMENTS)
+    def __init__(
+        self,
+        learning_rate: float,
+        momentum: float = 0,
+        nesterov: bool = False,
+        weight_decay: float = 0,
+    ) -> None:
         super().__init__(learning_rate, weight_decay)
         self.momentum = _in_range(self, "momentum", momentum, 0, 1)
         self.nesterov = nesterov
@@ -85,7 +113,7 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov is True, expected a momentum greater than 0 with it")
         self.remembers = ("velocity",) if momentum else ()
 
-    def update(self, xp, theta, g, v=None):
+    def update(self, xp: Any, theta: Array, g: Array, v: Array | None = None) -> None:
         if self.weight_decay:
             g = g + self.weight_decay * theta  # eq-weight-decay
         if v is not None:
@@ -117,12 +145,19 @@ class Adam(Optimizer):
 
     remembers = ("mean", "square")
 
-    def __init__(self, learning_rate=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0):
+    @usage("nn.Adam(learning_rate=1e-3)", **_ARGUMENTS)
+    def __init__(
+        self,
+        learning_rate: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+    ) -> None:
         super().__init__(learning_rate, weight_decay)
         self.betas = tuple(_in_range(self, f"betas[{i}]", b, 0, 1) for i, b in enumerate(betas))
         self.eps = _in_range(self, "eps", eps, 0, float("inf"))
 
-    def update(self, xp, theta, g, m, s):
+    def update(self, xp: Any, theta: Array, g: Array, m: Array, s: Array) -> None:
         beta1, beta2 = self.betas
         if self.weight_decay:
             theta *= 1 - self.learning_rate * self.weight_decay
@@ -133,8 +168,13 @@ class Adam(Optimizer):
         theta -= rate * m / (root + self.eps)  # eq-adam-step
 
 
-def _in_range(optimizer, name, value, low, high):
+def _in_range(optimizer: Optimizer, name: str, value: Any, low: float, high: float) -> float:
     """Return a setting as a float; refuse one that is not a number in [low, high)."""
+    if hasattr(value, "vector"):
+        raise TypeError(
+            f"{type(optimizer).__name__}: {name} is {type(value).__name__}, expected a number; "
+            "the parameters are given at each step, optimizer.step(params, grads)"
+        )
     if not low <= value < high:
         raise ValueError(
             f"{type(optimizer).__name__}: {name} is {value}, expected a number in [{low}, {high})"

@@ -1,0 +1,61 @@
+"""Looking at a model: predict gives what the model gives, accuracy counts what is right."""
+
+import numpy as np
+import pytest
+import torch
+from witnesses import close
+
+import nnlearn as nn
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 10, 11])
+def test_predict(space, count, rng):
+    network = nn.Sequential(nn.Dense(6, 3), nn.Tanh())
+    here = network.init(dtype="float64")
+    params = nn.Parameters(space.array(here.vector), here.layout)
+    x = rng.normal(size=(count, 6))
+    y = nn.predict(network, params, space.array(x), batch_size=5)
+    assert space.holds(y)
+    assert y.shape == (count, 3)
+    close(nn.to_numpy(y), network(here, x), 1e-14, "in batches")
+
+
+def test_accuracy(space, rng):
+    logits, labels = rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
+    share = sum(np.argmax(row) == label for row, label in zip(logits, labels, strict=True)) / 50
+    result = nn.accuracy(space.array(logits), space.array(labels))
+    assert type(result) is float
+    assert abs(result - share) < 1e-6
+    hits = torch.tensor(logits).argmax(dim=1) == torch.tensor(labels)
+    assert abs(result - hits.double().mean().item()) < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(40,), (40, 1)])
+@pytest.mark.parametrize("dtype", ["int64", "float64"])
+def test_accuracy_of_yes_and_no(space, shape, dtype, rng):
+    logits, labels = rng.normal(size=shape), rng.integers(0, 2, 40)
+    share = np.mean((logits.ravel() > 0) == labels)
+    for target in (labels, labels.reshape(shape)):
+        result = nn.accuracy(space.array(logits), space.array(target.astype(dtype)))
+        assert abs(result - share) < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+def test_accuracy_of_yes_and_no_takes_no_class_numbers_for_logits(shape):
+    with pytest.raises(TypeError, match=r"dtype int64.* order is accuracy\(logits, labels\)"):
+        nn.accuracy(np.ones(shape, int), np.ones(shape))
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "message"),
+    [
+        ((4, 3), (5,), r"labels has shape \(5,\), expected \(4,\)"),
+        ((4, 3), (4, 3), "not one-hot"),
+        ((4, 3), (4, 1), r"expected \(4,\)"),
+        ((4,), (5,), r"labels has shape \(5,\)"),
+        ((4,), (4, 3), r"labels has shape \(4, 3\)"),
+    ],
+)
+def test_accuracy_refuses_labels_that_do_not_fit(logits, labels, message):
+    with pytest.raises(ValueError, match=message):
+        nn.accuracy(np.ones(logits), np.ones(labels, int))
