@@ -20,6 +20,7 @@ from nnlearn.layers.layer import Layer
 from nnlearn.layers.normalization import BatchNorm, LayerNorm
 from nnlearn.layers.recurrent import GRU, LSTM, RNN, Embedding
 from nnlearn.layers.reshaping import Flatten, TimeFirst, Unflatten
+from nnlearn.layers.saving import load, save
 from nnlearn.layers.sequential import Sequential
 from nnlearn.operations.activations import (
     leaky_relu,
@@ -117,6 +118,7 @@ __all__ = [
     "layer_norm",
     "leaky_relu",
     "log_softmax",
+    "load",
     "lstm",
     "max_pool2d",
     "mean_squared_error",
@@ -124,6 +126,7 @@ __all__ = [
     "predict",
     "relu",
     "rnn",
+    "save",
     "sequences",
     "sigmoid",
     "sigmoid_cross_entropy",
