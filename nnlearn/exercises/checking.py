@@ -3,12 +3,14 @@
 import copy
 import reprlib
 import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 
-from nnlearn.checking import central_difference
 from nnlearn.exercises import wording
-from nnlearn.exercises.mismatch import agrees, explain, same, tolerance
+from nnlearn.exercises.measuring import numerical_gradient
+from nnlearn.exercises.mismatch import Hints, agrees, explain, part, same, tolerance
 
 
 class CheckFailed(AssertionError):
@@ -33,7 +35,7 @@ class Check:
     title : str
         A few words, for the messages and for the line that reports success.
     *answers
-        What the learner wrote: functions or values.
+        What the learner wrote: functions or values, or dictionaries of values.
 
     Raises
     ------
@@ -41,16 +43,25 @@ class Check:
         If one of the answers is `None` or `...`.
     """
 
-    def __init__(self, number: str, title: str, *answers):
+    def __init__(self, number: str, title: str, *answers: Any) -> None:
         self.number, self.title = number, title
         self.rng = np.random.default_rng([int(part) for part in number.split(".")])
         self.count = 0
         self._case = ""
         self._warnings: list[str] = []
-        if any(answer is None or answer is ... for answer in answers):
-            self._not_answered()
+        for answer in answers:
+            parts = answer.values() if isinstance(answer, dict) else [answer]
+            if any(part is None or part is ... for part in parts):
+                self._not_answered()
 
-    def call(self, function, *args, case=None, in_place=False, **kwargs):
+    def normal(self, *shapes: int | tuple[int, ...]) -> list[Any]:
+        """Return an array of normal random numbers of each shape."""
+        return [self.rng.normal(size=shape) for shape in shapes]
+
+    def call(
+        self, function: Any, *args: Any, case: str | None = None, in_place: bool = False,
+        **kwargs: Any,
+    ) -> Any:  # fmt: skip
         """Run the learner's `function` on copies of the arguments and return what it returns.
 
         It fails with a readable message if the function raises, returns nothing, or changes its
@@ -77,7 +88,7 @@ class Check:
             self.fail(f"`{name}` gave back nothing. Is its `return` missing?")
         return result
 
-    def _run(self, function, args, kwargs):
+    def _run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         try:
             return function(*args, **kwargs)
         except NotImplementedError:
@@ -87,11 +98,11 @@ class Check:
         except (Exception, SystemExit) as raised:
             self.fail(wording.error(raised, function))
 
-    def no_warnings(self, hint="Find a form that does not overflow."):
+    def no_warnings(self, hint: str = "Find a form that does not overflow.") -> None:
         """Check that NumPy gave no warning, of an overflow for example, in the last call."""
         self.that(not self._warnings, f"It is not stable here. {hint}")
 
-    def unpack(self, result, names: str) -> tuple:
+    def unpack(self, result: Any, names: str) -> tuple[Any, ...]:
         """Return the parts of a result that must be a tuple, one for each name in "dx, dW, db"."""
         count = len(names.split(","))
         if not isinstance(result, tuple | list):
@@ -100,21 +111,38 @@ class Check:
             self.fail(f"Return {count} results, in this order: {names}. Yours are {len(result)}.")
         return tuple(result)
 
-    def number_of(self, value, name="Your answer") -> float:
+    def number_of(self, value: Any, name: str = "Your answer") -> float:
         """Return the learner's value as a float, if it is one finite number."""
         array = self._array(value, name)
         if array.size != 1 or not np.all(np.isfinite(array)):
             self.fail(f"{name} should be one finite number; it is {wording.kind(value)}.")
         return float(array.reshape(()))
 
-    def choice(self, value, options, name="Your answer"):
+    def number_close(
+        self, value: Any, expected: Any, hints: Hints | None = None, rtol: float | None = None,
+        atol: float = 1e-12, name: str = "Your answer",
+    ) -> float:  # fmt: skip
+        """Return the learner's value, if it is one number that is `close` to what is expected."""
+        number = self.number_of(value, name)
+        self.close(number, expected, hints, rtol, atol, name)
+        return number
+
+    def choice(self, value: Any, options: Sequence[Any], name: str = "Your answer") -> Any:
         """Return the learner's value, if it is one of the options."""
         if not any(type(value) is type(option) and value == option for option in options):
             listed = ", ".join(map(repr, options))
             self.fail(f"{name} should be one of {listed}; it is {reprlib.repr(value)}.")
         return value
 
-    def shape(self, value, shape, dtype=None, name="The result", case=None):
+    def keys(self, value: Any, keys: Iterable[str], message: str) -> None:
+        """Check that `value` is a dictionary with these keys; it does not count as a property."""
+        if not isinstance(value, dict) or set(value) != set(keys):
+            self.fail(message)
+
+    def shape(
+        self, value: Any, shape: Sequence[int], dtype: Any = None, name: str = "The result",
+        case: str | None = None,
+    ) -> None:  # fmt: skip
         """Check that `value` is an array (or number) of this shape and, if given, dtype."""
         self._case = case or self._case
         array = self._array(value, name)
@@ -124,9 +152,15 @@ class Check:
             self.fail(f"{name} has dtype {array.dtype}; expected {np.dtype(dtype)}.")
         self.count += 1
 
+    def shapes(self, values: Iterable[Any], like: Iterable[Any], names: str) -> None:
+        """Check that each value has the shape of its partner in `like`; names as "dx, dW, db"."""
+        for name, value, partner in zip(names.split(", "), values, like, strict=True):
+            self.shape(value, np.shape(partner), name=name)
+
     def close(
-        self, value, expected, hints=None, rtol=None, atol=1e-12, name="The result", case=None
-    ):
+        self, value: Any, expected: Any, hints: Hints | None = None, rtol: float | None = None,
+        atol: float = 1e-12, name: str = "The result", case: str | None = None,
+    ) -> None:  # fmt: skip
         """Check that `value` is `expected`, up to rounding. The expected value is never shown.
 
         Parameters
@@ -134,7 +168,8 @@ class Check:
         value, expected : array_like
         hints : dict, optional
             For each usual mistake: the message → the value that the mistake leads to, or a function
-            of no arguments that gives it. The first one that the learner's value equals is used.
+            of no arguments that gives it. The first one that the learner's value equals is used;
+            a mistake that leads to the right value in this case, up to rounding, is passed over.
         rtol : float, optional
             Relative to the largest expected entry. Default: 1e-7, or 1e-4 if either is float32.
         """
@@ -146,16 +181,33 @@ class Check:
         self.count += 1
 
     def gradient(
-        self, value, function, *args, wrt=0, seed=None, hints=None, rtol=1e-5, name=None, case=None
-    ):
+        self, value: Any, function: Callable[..., Any], *args: Any, wrt: int = 0, seed: Any = None,
+        hints: Hints | None = None, rtol: float = 1e-5, name: str = "The gradient",
+        case: str | None = None,
+    ) -> None:  # fmt: skip
         """Check that `value` is the gradient of sum(seed · function(*args)) by argument `wrt`.
 
         It is compared with central differences (eq-central-difference), in float64.
         """
         expected = numerical_gradient(function, *args, wrt=wrt, seed=seed)
-        self.close(value, expected, hints, rtol, atol=1e-7, name=name or "The gradient", case=case)
+        self.close(value, expected, hints, rtol, atol=1e-7, name=name, case=case)
 
-    def adjoint(self, forward, backward, v_shape, u_shape, hint="", case=None):
+    def gradients(
+        self, values: Iterable[Any], names: str, function: Callable[..., Any], *args: Any,
+        seed: Any = None, mistakes: Mapping[str, Sequence[Any]] | None = None,
+    ) -> None:  # fmt: skip
+        """Check the gradients by the first arguments, one for each name in "dx, dW, db".
+
+        `mistakes` are hints: the message → all the gradients that the mistake leads to.
+        """
+        for k, (name, value) in enumerate(zip(names.split(", "), values, strict=True)):
+            hints = part(mistakes or {}, k)
+            self.gradient(value, function, *args, wrt=k, seed=seed, hints=hints, name=name)
+
+    def adjoint(
+        self, forward: Callable[..., Any], backward: Callable[..., Any], v_shape: tuple[int, ...],
+        u_shape: tuple[int, ...], hint: str = "", case: str | None = None,
+    ) -> None:  # fmt: skip
         """Check the adjoint identity ⟨J v, u⟩ = ⟨v, Jᵀ u⟩ (eq-adjoint) of v ↦ J v and u ↦ Jᵀ u."""
         v, u = self.rng.standard_normal(v_shape), self.rng.standard_normal(u_shape)
         jv = self.call(forward, v, case=case)
@@ -166,27 +218,27 @@ class Check:
         near = abs(left - right) <= 1e-5 * (abs(left) + abs(right)) + 1e-9
         self.that(near, f"⟨J v, u⟩ and ⟨v, Jᵀ u⟩ differ by {abs(left - right):.3g}. {hint}".strip())
 
-    def that(self, condition, message, case=None):
+    def that(self, condition: Any, message: str, case: str | None = None) -> None:
         """Check that `condition` holds; `message` says what is wrong when it does not."""
         self._case = case or self._case
         if not np.all(condition):
             self.fail(message)
         self.count += 1
 
-    def fail(self, message):
+    def fail(self, message: str) -> NoReturn:
         """Stop with this message, the case, and what NumPy warned of in the last call."""
         lines = [f"Exercise {self.number} ({self.title}) is not right yet.", message]
         lines += [f"Tried: {self._case}"] if self._case else []
         lines += [f"NumPy warned: {text}" for text in self._warnings]
         raise CheckFailed("\n".join(lines)) from None
 
-    def _not_answered(self):
+    def _not_answered(self) -> NoReturn:
         raise NotAnswered(
             f"Exercise {self.number} is not answered yet.\n"
             "Write your answer in the cell above, run that cell, then run this one again."
         ) from None
 
-    def done(self):
+    def done(self) -> None:
         """Print the line that says that all is right: the last line of every check."""
         if not self.count:
             raise ValueError(f"the check of exercise {self.number} has checked nothing")
@@ -195,7 +247,7 @@ class Check:
         )
         print(f"{self.number} {self.title}: {result}")
 
-    def _array(self, value, name):
+    def _array(self, value: Any, name: str) -> Any:
         try:
             array = np.asarray(value)
         except ValueError:  # a list of lists of different lengths
@@ -203,22 +255,3 @@ class Check:
         if array.dtype.kind not in "fiub":
             self.fail(f"{name} should be a number or numbers; it is {wording.kind(value)}.")
         return array
-
-
-def numerical_gradient(function, *args, wrt=0, seed=None) -> np.ndarray:
-    """Measure the gradient of sum(seed · function(*args)) by argument `wrt`, in float64.
-
-    Source: eq-central-difference, with the step of eq-optimal-step.
-    """
-    x = np.asarray(args[wrt], dtype=np.float64)
-
-    def scalar(vector):
-        moved = vector.reshape(x.shape) if x.ndim else vector[0]
-        value = np.asarray(function(*args[:wrt], moved, *args[wrt + 1 :]))
-        return float(np.sum(value if seed is None else seed * value))
-
-    measured = np.empty(x.size)
-    for k, direction in enumerate(np.eye(x.size)):
-        step = np.finfo(float).eps ** (1 / 3) * max(1.0, abs(x.flat[k]))
-        measured[k] = central_difference(scalar, x.reshape(-1), direction, step)
-    return measured.reshape(x.shape)

@@ -1,15 +1,28 @@
 """Say in words how a learner's value differs from the right one, without showing the right one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from nnlearn.exercises.wording import sentence
 
-Hints = Mapping[str, object]
+Hints = Mapping[str, Any]
 
 
-def tolerance(value, expected, rtol: float | None, atol: float) -> float:
+def outcomes(
+    function: Callable[..., Any], *args: Any, mistakes: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return, as hints, what a function gives with the keywords of each mistake."""
+    return {text: function(*args, **keywords) for text, keywords in mistakes.items()}
+
+
+def part(mistakes: Mapping[str, Sequence[Any]], k: int) -> dict[str, Any]:
+    """Return the hints for the k-th of several results."""
+    return {text: results[k] for text, results in mistakes.items()}
+
+
+def tolerance(value: Any, expected: Any, rtol: float | None, atol: float) -> float:
     """How far `value` may be from `expected`: relative to the largest expected entry.
 
     Without `rtol` it follows the coarser of the two dtypes: 1e-4 for float32, 1e-7 for float64.
@@ -21,7 +34,7 @@ def tolerance(value, expected, rtol: float | None, atol: float) -> float:
     return atol + rtol * largest
 
 
-def agrees(value, expected, allowed: float) -> bool:
+def agrees(value: Any, expected: Any, allowed: float) -> bool:
     """Whether two arrays have one shape and differ nowhere by more than `allowed`."""
     if value.shape != expected.shape:
         return False
@@ -31,17 +44,19 @@ def agrees(value, expected, allowed: float) -> bool:
     return bool(np.all(near | (value == expected)))
 
 
-def explain(value, expected, allowed: float, hints: Hints) -> str:
+def explain(value: Any, expected: Any, allowed: float, hints: Hints) -> str:
     """One or two sentences on what is wrong with `value`; the best matching explanation only.
 
-    The hints given by the exercise come first, in their order; then mistakes that can be seen
+    The hints given by the exercise come first, in their order, without those that would blame a
+    mistake for the right value; then mistakes that can be seen
     without knowing the exercise (NaN, transposed, sign, constant factor); then the size of the
     error.
     """
     for hint, wrong in hints.items():
         if callable(wrong):
             wrong = wrong()
-        if agrees(value, np.asarray(wrong), allowed):
+        wrong = np.asarray(wrong)
+        if agrees(value, wrong, allowed) and not agrees(wrong, expected, allowed):
             return sentence(hint)
     if value.shape != expected.shape:
         return _shape(value, expected, allowed)
@@ -50,7 +65,7 @@ def explain(value, expected, allowed: float, hints: Hints) -> str:
     return _pattern(value, expected, allowed) or _size(value, expected, allowed)
 
 
-def _shape(value, expected, allowed) -> str:
+def _shape(value: Any, expected: Any, allowed: float) -> str:
     text = f"It has shape {value.shape}; expected shape {expected.shape}."
     if value.ndim == 2 and agrees(value.T, expected, allowed):
         return text + " Your array is the transpose of the right one."
@@ -61,7 +76,7 @@ def _shape(value, expected, allowed) -> str:
     return text
 
 
-def _not_finite(value) -> str:
+def _not_finite(value: Any) -> str:
     nan, infinite = int(np.sum(np.isnan(value))), int(np.sum(np.isinf(value)))
     found = []
     if nan:
@@ -72,7 +87,7 @@ def _not_finite(value) -> str:
     return f"It has {' and '.join(found)}{of}; all must be finite."
 
 
-def _pattern(value, expected, allowed) -> str:
+def _pattern(value: Any, expected: Any, allowed: float) -> str:
     """A remark when a simple relation explains the whole difference, else an empty text."""
     square = value.ndim == 2 and value.shape[0] == value.shape[1]
     if square and agrees(value.T, expected, allowed):
@@ -89,7 +104,7 @@ def _pattern(value, expected, allowed) -> str:
     return ""
 
 
-def _size(value, expected, allowed) -> str:
+def _size(value: Any, expected: Any, allowed: float) -> str:
     error = np.abs(np.asarray(value, dtype=float) - np.asarray(expected, dtype=float))
     if value.ndim == 0:
         return f"It is off by {float(error):.3g}."
@@ -102,7 +117,7 @@ def _size(value, expected, allowed) -> str:
     )
 
 
-def same(before, after) -> bool:
+def same(before: Any, after: Any) -> bool:
     """Whether nothing in nested tuples, lists, dicts and arrays has changed."""
     if isinstance(before, np.ndarray):
         return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")

@@ -108,6 +108,7 @@ def _environment(folder: Path) -> dict[str, str]:
     """Return an environment that keeps the run quick, and keeps its files in its own folder."""
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_ADDOPTS"} | ONE_THREAD
     environment |= {
+        "NNLEARN_BACKEND": "numpy",  # checks compare with NumPy: a reader's choice is for chapters
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "IPYTHONDIR": str(folder / "ipython"),

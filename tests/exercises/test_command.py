@@ -269,6 +269,13 @@ def test_without_nbval_it_says_what_to_install(reader, monkeypatch):
     assert "pip install 'nnlearn[book]'" in text
 
 
+def test_a_backend_chosen_for_the_chapters_does_not_reach_the_judge(reader, monkeypatch):
+    monkeypatch.setenv("NNLEARN_BACKEND", "array_api_strict")
+    reader.answer(a3="import os\nguess = 7 if os.environ['NNLEARN_BACKEND'] == 'numpy' else 0")
+    code, text = reader("check", "5", "--exercise", "5.3")
+    assert code == 0, text
+
+
 def test_a_folder_that_cannot_be_written(reader, monkeypatch):
     def refuse(*_, **__):
         raise PermissionError(13, "Permission denied")

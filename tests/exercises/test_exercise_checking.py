@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from nnlearn.exercises.checking import Check, CheckFailed, NotAnswered, numerical_gradient
+from nnlearn.exercises.checking import Check, CheckFailed, NotAnswered
+from nnlearn.exercises.measuring import numerical_gradient
+from nnlearn.exercises.mismatch import outcomes, part
 
 NUMBERS = st.floats(-100, 100, allow_nan=False).map(lambda x: round(x, 3))
 ARRAYS = arrays(np.float64, array_shapes(max_dims=3, max_side=4), elements=NUMBERS)
@@ -30,7 +32,9 @@ def said(action):
 # ---- not answered ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answers", [(None,), (...,), (3, None), (lambda: 1, ...)])
+@pytest.mark.parametrize(
+    "answers", [(None,), (...,), (3, None), (lambda: 1, ...), ({"a": 1, "b": None},)]
+)
 def test_none_and_ellipsis_are_not_answered(answers):
     with pytest.raises(NotAnswered, match=r"^Exercise 1.1 is not answered yet\.\n"):
         Check("1.1", "title", *answers)
@@ -179,6 +183,17 @@ def test_the_first_hint_that_fits_is_the_message():
     assert text.endswith("Tried: n = 1")
 
 
+def test_a_hint_for_what_is_right_here_is_passed_over():
+    """A value just outside the tolerance is near to both: the mistake is not what it is."""
+    hints = {"The bias is missing": 1 + 0.8e-7, "The sign": -1.0}
+    text = said(lambda: check().close(1 + 1.5e-7, 1.0, hints))
+    assert "bias" not in text
+    assert "It is off by 1.5e-07." in text
+    assert "The bias is missing" in said(
+        lambda: check().close(1 + 3e-7, 1.0, {"The bias is missing": 1 + 3e-7})
+    )
+
+
 def test_infinities_that_agree_are_right():
     check().close(np.array([np.inf, 1.0]), np.array([np.inf, 1.0]))
 
@@ -211,6 +226,34 @@ def test_gradient_takes_the_right_one_and_refuses_the_wrong_one():
     assert "Tried: sine" in text
 
 
+def test_gradients_names_the_wrong_one_and_its_mistake():
+    x, y = np.array([0.3, -1.2]), np.array([2.0, 5.0])
+    mistakes = {"Both are sums": (x + y, x + y), "Exchanged": (x, y)}
+
+    def said_of(*values):
+        return said(
+            lambda: check().gradients(values, "dx, dy", np.multiply, x, y, mistakes=mistakes)
+        )
+
+    check().gradients((y, x), "dx, dy", np.multiply, x, y)
+    check().gradients((3 * y, 3 * x), "dx, dy", np.multiply, x, y, seed=3)
+    assert "dx is not right. Both are sums." in said_of(x + y, x)
+    assert "dy is not right. Exchanged." in said_of(y, y)
+
+
+def test_shapes():
+    check().shapes((np.ones(2), 3.0), (np.zeros(2), 1.0), "dx, db")
+    text = said(lambda: check().shapes((np.ones(2), 3.0), (np.zeros(2), np.ones(1)), "dx, db"))
+    assert "db has shape (); expected shape (1,)" in text
+
+
+def test_what_mistakes_lead_to_becomes_hints():
+    mistakes = {"plus": {"sign": 1}, "twice": {"times": 2}}
+    both = outcomes(lambda x, sign=-1, times=1: (x, times * sign * x), 3, mistakes=mistakes)
+    assert both == {"plus": (3, 3), "twice": (3, -6)}
+    assert part(both, 1) == {"plus": 3, "twice": -6}
+
+
 def test_adjoint():
     A = np.arange(6.0).reshape(2, 3)
     check().adjoint(lambda v: A @ v, lambda u: A.T @ u, (3,), (2,))
@@ -229,7 +272,18 @@ def test_adjoint():
 def test_predictions():
     c = check()
     assert c.number_of(np.array([3])) == 3.0
+    assert c.number_close(2, 2.0) == 2.0
     assert c.choice("up", ["up", "down"]) == "up"
+    c.keys({"a": 1, "b": 2}, "ab", "never said")
+    assert c.count == 1
+    for other in ({"a": 1}, {"a": 1, "b": 2, "c": 3}, ["a", "b"]):
+        assert "keys a, b" in said(
+            lambda other=other: c.keys(other, "ab", "It needs the keys a, b.")
+        )
+    assert "steps is not right. Too many" in said(
+        lambda: c.number_close(3, 2, {"Too many": 3}, name="steps")
+    )
+    assert "steps should be one finite number" in said(lambda: c.number_close([], 2, name="steps"))
     assert "rate should be one finite number; it is of type list" in said(
         lambda: c.number_of([1, 2], "rate")
     )

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 
 import nnlearn as nn
-from nnlearn.exercises.checking import Check, numerical_gradient
+from nnlearn.exercises.checking import Check
+from nnlearn.exercises.measuring import numerical_gradient
 
 
 def neuron(answer):
