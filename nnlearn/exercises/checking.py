@@ -9,20 +9,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nnlearn.exercises import wording
+from nnlearn.exercises.failures import CheckFailed, NotAnswered
 from nnlearn.exercises.measuring import numerical_gradient
 from nnlearn.exercises.mismatch import Hints, agrees, explain, part, same, tolerance
-
-
-class CheckFailed(AssertionError):
-    """An answer is not right yet; the text says what was tried and what came of it."""
-
-    def _render_traceback_(self) -> list[str]:
-        """Return what Jupyter shows: the message alone, without the lines of the check."""
-        return str(self).splitlines()
-
-
-class NotAnswered(CheckFailed):
-    """The answer cell is still as it was given."""
 
 
 class Check:

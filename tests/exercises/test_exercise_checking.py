@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from nnlearn.exercises.checking import Check, CheckFailed, NotAnswered
+from nnlearn.exercises.checking import Check
+from nnlearn.exercises.failures import CheckFailed, NotAnswered
 from nnlearn.exercises.measuring import numerical_gradient
 from nnlearn.exercises.mismatch import outcomes, part
 

@@ -14,7 +14,7 @@ import pytest
 from paths import ROOT
 
 from nnlearn.exercises import author, notebook, run
-from nnlearn.exercises.checking import CheckFailed, NotAnswered
+from nnlearn.exercises.failures import CheckFailed, NotAnswered
 from nnlearn.exercises.notebook import source, tags
 
 NOTEBOOKS = sorted((ROOT / "book" / "exercises").glob("*.ipynb"))

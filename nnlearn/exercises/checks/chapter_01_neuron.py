@@ -1,15 +1,18 @@
 """Checks of the exercises of chapter 1, the neuron."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 
 import nnlearn as nn
 from nnlearn.exercises.checking import Check
+from nnlearn.exercises.checks.literal import sigmoid
+from nnlearn.exercises.checks.tumours import score, split
 from nnlearn.exercises.measuring import numerical_gradient
 
 
-def neuron(answer):
+def neuron(answer: Any) -> None:
     """Check exercise 1.1: a sigmoid neuron for a batch of examples."""
     check = Check("1.1", "a neuron", answer)
     for N, n in ((1, 1), (1, 3), (4, 2)):
@@ -26,18 +29,11 @@ def neuron(answer):
             ),
             "This is the threshold, which has no shades": (z > 0).astype(float),
         }
-        right = _sigmoid(z)
-        hints = {text: wrong for text, wrong in hints.items() if not np.allclose(wrong, right)}
-        check.close(a, right, hints)
+        check.close(a, sigmoid(z), hints)
     check.done()
 
 
-def _sigmoid(z):
-    """Return the sigmoid, from its definition."""
-    return 1 / (1 + np.exp(-z))
-
-
-def distance(answer):
+def distance(answer: Any) -> None:
     """Check exercise 1.2: the signed distance of points from a neuron's boundary."""
     check = Check("1.2", "distance from the boundary", answer)
     for N, n in ((1, 2), (5, 3)):
@@ -59,7 +55,7 @@ def distance(answer):
     check.done()
 
 
-def _brief(x, w, b):
+def _brief(x: Any, w: Any, b: Any) -> str:
     return f"x of shape {x.shape}, w = {np.round(w, 2).tolist()}, b = {b}"
 
 
@@ -71,12 +67,11 @@ RULES = {
 }
 
 
-def gates(answer):
+def gates(answer: Any) -> None:
     """Check exercise 1.3: weights and biases, set by hand, for four rules."""
-    parts = answer.values() if isinstance(answer, dict) else [answer]
-    check = Check("1.3", "set by hand", *parts)
-    if not isinstance(answer, dict) or set(answer) != set(RULES):
-        check.fail(f"`gates` should be a dictionary with the keys {', '.join(map(repr, RULES))}.")
+    check = Check("1.3", "set by hand", answer)
+    wanted = f"`gates` should be a dictionary with the keys {', '.join(map(repr, RULES))}."
+    check.keys(answer, RULES, wanted)
     for name, (n, rule) in RULES.items():
         w, b = check.unpack(answer[name], "w, b")
         case = f"the rule {name!r}"
@@ -91,7 +86,7 @@ def gates(answer):
     check.done()
 
 
-def silu_slope(answer):
+def silu_slope(answer: Any) -> None:
     """Check exercise 1.4: the derivative of z σ(z)."""
     check = Check("1.4", "the slope of z times σ(z)", answer)
     for z in (np.array([0.0]), np.array([-3.0, -0.7, 0.4, 2.5]), check.rng.normal(size=(2, 3))):
@@ -113,7 +108,7 @@ def silu_slope(answer):
     check.done()
 
 
-def log_sigmoid(answer):
+def log_sigmoid(answer: Any) -> None:
     """Check exercise 1.5: the logarithm of the sigmoid, without overflow."""
     check = Check("1.5", "log σ(z) that holds", answer)
     z = np.array([-3.0, -0.5, 0.0, 0.5, 3.0])
@@ -142,7 +137,7 @@ def log_sigmoid(answer):
     check.done()
 
 
-def neuron_gradient(answer):
+def neuron_gradient(answer: Any) -> None:
     """Check exercise 1.6: the gradient of a sigmoid neuron's loss."""
     check = Check("1.6", "the gradient of a neuron", answer)
     for N, n in ((1, 2), (6, 3)):
@@ -151,7 +146,7 @@ def neuron_gradient(answer):
         case = f"{N} examples with {n} inputs"
         dw, db = check.unpack(check.call(answer, x, w, b, y, case=case), "dw, db")
 
-        def loss(w, b, x=x, y=y):
+        def loss(w: Any, b: Any, x: Any = x, y: Any = y) -> Any:
             return nn.sigmoid_cross_entropy(x @ w + b, y)
 
         a = nn.sigmoid(x @ w + b)
@@ -162,53 +157,49 @@ def neuron_gradient(answer):
             "The error is what was said minus what was true": x.T @ (y - a) / N,
             "The inputs are missing: how does z change with a weight?": np.mean(a - y) * np.ones(n),
         }
-        hints = {text: wrong for text, wrong in hints.items() if N > 1 or "mean" not in text}
         check.gradient(dw, loss, w, np.array(b), wrt=0, hints=hints, name="dw")
         hints = {
             "There is a σ′ too many": damped.mean(),
             "It is a mean over the examples, not a sum": np.sum(a - y),
             "The error is what was said minus what was true": np.mean(y - a),
         }
-        hints = {text: wrong for text, wrong in hints.items() if N > 1 or "mean" not in text}
         check.gradient(db, loss, w, np.array(b), wrt=1, hints=hints, name="db")
     check.done()
 
 
-def line(side_distance, when_scaled, slope_when_scaled, when_raised):
+def line(side_distance: Any, when_scaled: Any, slope_when_scaled: Any, when_raised: Any) -> None:
     """Check exercise 1.7: what happens to a neuron's line."""
     answers = (side_distance, when_scaled, slope_when_scaled, when_raised)
     check = Check("1.7", "what happens to the line", *answers)
-    d = check.number_of(side_distance, "origin_distance")
     hints = {
         "This is z. How long is w?": -10,
         "On which side is the origin? Mind the sign": 2,
         "Divide by the length of w, not by its square": -0.4,
         "The length of (3, 4) is not 7": -10 / 7,
     }
-    check.close(d, -2, hints, name="origin_distance")
+    check.number_close(side_distance, -2, hints, name="origin_distance")
     said = check.choice(when_scaled, ["stays", "moves"], "when_scaled")
     check.that(said == "stays", "when_scaled: where is 10 z = 0, if not where z = 0?")
-    ratio = check.number_of(slope_when_scaled, "steeper")
     hints = {
         "The line stays, but what the neuron says beside it does not": 1,
         "At the line z = 0 before and after, so σ′(z) is the same there. What else changed?": 100,
     }
-    check.close(ratio, 10, hints, name="steeper")
+    check.number_close(slope_when_scaled, 10, hints, name="steeper")
     said = check.choice(when_raised, ["along w", "against w"], "when_raised")
     check.that(said == "against w", "when_raised: now some points with z < 0 become positive.")
     check.done()
 
 
-def tanh_neuron(answer):
+def tanh_neuron(answer: Any) -> None:
     """Check exercise 1.8: the gradient of a tanh neuron under squared error."""
     check = Check("1.8", "a tanh neuron", answer)
     for N, n in ((1, 2), (5, 3)):
-        x, w, y = (check.rng.normal(size=size) for size in ((N, n), n, N))
+        x, w, y = check.normal((N, n), n, N)
         b = 0.3
         case = f"{N} examples with {n} inputs"
-        dw, db = check.unpack(check.call(answer, x, w, b, y, case=case), "dw, db")
+        result = check.unpack(check.call(answer, x, w, b, y, case=case), "dw, db")
 
-        def loss(w, b, x=x, y=y):
+        def loss(w: Any, b: Any, x: Any = x, y: Any = y) -> Any:
             return np.mean((np.tanh(x @ w + b) - y) ** 2)
 
         z = x @ w + b
@@ -220,43 +211,15 @@ def tanh_neuron(answer):
             "The slope of tanh is 1 - a², of the activation and not of z": 2 * (a - y) * (1 - z**2),
             "It is a mean over the examples, not a sum": 2 * N * (a - y) * (1 - a**2),
         }
-        if N == 1:
-            usual.popitem()
-        hints = {text: x.T @ dz / N for text, dz in usual.items()}
-        check.gradient(dw, loss, w, np.array(b), wrt=0, hints=hints, name="dw")
-        hints = {text: dz.sum() / N for text, dz in usual.items()}
-        check.gradient(db, loss, w, np.array(b), wrt=1, hints=hints, name="db")
+        mistakes = {text: (x.T @ dz / N, dz.sum() / N) for text, dz in usual.items()}
+        check.gradients(result, "dw, db", loss, w, np.array(b), mistakes=mistakes)
     check.done()
 
 
 FIRST = "worst concave points"
 
 
-def split(seed, columns):
-    """Return x_train, y_train, x_test, y_test of the tumours, as the chapter splits them."""
-    x, y, names = nn.data.load_breast_cancer()
-    x, y = nn.to_numpy(x), nn.to_numpy(y)
-    order = np.random.default_rng(seed).permutation(len(y))
-    train, test = order[:400], order[400:]
-    x = x[:, [names.index(name) for name in columns]]
-    return x[train], y[train].astype(float), x[test], y[test].astype(float)
-
-
-def score(x_train, y_train, x_test, y_test, *, scaled_by="training"):
-    """Train one neuron as exercise 1.9 says; return its accuracy on both parts."""
-    both = np.concatenate([x_train, x_test])
-    scale = {"training": x_train, "all": both}.get(scaled_by)
-    if scale is not None:
-        mean, deviation = scale.mean(axis=0), scale.std(axis=0)
-        x_train, x_test = (x_train - mean) / deviation, (x_test - mean) / deviation
-    w, b = np.zeros(x_train.shape[1]), 0.0
-    for _ in range(300):
-        error = (nn.sigmoid(x_train @ w + b) - y_train) / len(y_train)
-        w, b = w - x_train.T @ error, b - error.sum()
-    return np.mean((x_test @ w + b > 0) == y_test), np.mean((x_train @ w + b > 0) == y_train)
-
-
-def second_number(answer, best_partner):
+def second_number(answer: Any, best_partner: Any) -> None:
     """Check exercise 1.9: the test accuracy of a neuron, and the partner that helps most."""
     check = Check("1.9", "the second number", answer, best_partner)
     for seed, name in ((0, "worst texture"), (1, "mean area"), (2, "radius error")):

@@ -1,21 +1,22 @@
 """The checks of chapter 4's exercises: the artificial neural network."""
 
 import math
+from typing import Any
 
 import numpy as np
 
 import nnlearn as nn
 from nnlearn.exercises.checking import Check
+from nnlearn.exercises.checks.decisions import decisions, standardize_fold  # noqa: F401
+from nnlearn.exercises.checks.normalization import batch_norm_backward, layer_norm_backward  # noqa: F401
 
-EPS = 1e-5
 
-
-def count_and_bound(parameters, rank, lowest_loss):
+def count_and_bound(parameters: Any, rank: Any, lowest_loss: Any) -> None:
     """4.1: parameters of a network, rank of a linear stack, loss of a linear stack on XOR."""
     check = Check("4.1", "count and bound", parameters, rank, lowest_loss)
     weights = 784 * 256 + 256 * 10
-    check.close(
-        check.number_of(parameters, "parameters"),
+    check.number_close(
+        parameters,
         weights + 256 + 10,
         hints={
             "These are the weights alone. Each neuron also has a bias": weights,
@@ -23,14 +24,14 @@ def count_and_bound(parameters, rank, lowest_loss):
         },
         name="parameters",
     )
-    check.close(
-        check.number_of(rank, "rank"),
+    check.number_close(
+        rank,
         5,
         hints={"A product of matrices has no higher rank than any of its factors": 100},
         name="rank",
     )
-    check.close(
-        check.number_of(lowest_loss, "lowest_loss"),
+    check.number_close(
+        lowest_loss,
         math.log(2),
         hints={
             "Zero would mean that all four points are right": 0,
@@ -43,11 +44,11 @@ def count_and_bound(parameters, rank, lowest_loss):
     check.done()
 
 
-def layer_in_columns(answer):
+def layer_in_columns(answer: Any) -> None:
     """4.2: a = relu(W X + b), entry by entry."""
     check = Check("4.2", "a layer in columns", answer)
     for M, D, N in [(2, 2, 4), (3, 5, 1), (1, 4, 6)]:
-        W, X, b = (check.rng.normal(size=shape) for shape in [(M, D), (D, N), (M, 1)])
+        W, X, b = check.normal((M, D), (D, N), (M, 1))
         z = np.array(
             [
                 [sum(W[i, j] * X[j, n] for j in range(D)) + b[i, 0] for n in range(N)]
@@ -69,15 +70,15 @@ def layer_in_columns(answer):
     check.done()
 
 
-def skip_backward(answer):
+def skip_backward(answer: Any) -> None:
     """4.3: the backward pass of y = x + relu(x Wᵀ + b)."""
     check = Check("4.3", "a skip connection", answer)
 
-    def skip(x, W, b):
+    def skip(x: Any, W: Any, b: Any) -> Any:
         return x + np.maximum(x @ W.T + b, 0)
 
     for N, D in [(1, 1), (5, 3), (4, 6)]:
-        x, W, b, dy = (check.rng.normal(size=shape) for shape in [(N, D), (D, D), (D,), (N, D)])
+        x, W, b, dy = check.normal((N, D), (D, D), D, (N, D))
         case = f"N = {N} examples, D = {D} inputs and outputs"
         dx, dW, db = check.unpack(check.call(answer, dy, x, W, b, case=case), "dx, dW, db")
         dz = dy * (x @ W.T + b > 0)
@@ -96,20 +97,21 @@ def skip_backward(answer):
     check.done()
 
 
-def leaky_variance(answer):
+def leaky_variance(answer: Any) -> None:
     """4.4: the variance of first weights that keeps the scale under leaky relu."""
     check = Check("4.4", "leaky initialisation", answer)
     for D, slope in [(100, 0.0), (100, 1.0), (64, 0.2), (300, 0.5)]:
         v = check.call(answer, D, slope)
         right = 1 / (D * (0.5 + 0.5 * slope**2))  # one over D times the mean of the squared slopes
-        check.close(
-            check.number_of(v, "The variance"),
+        check.number_close(
+            v,
             right,
             hints={
                 "This is right for relu. What do the negative z add": 2 / D,
                 "A factor of z is squared when its mean square is taken": 2 / (D * (1 + slope)),
                 "This is the standard deviation. The variance is asked for": math.sqrt(right),
             },
+            name="The variance",
         )
     x = nn.leaky_relu(check.rng.normal(size=(500, 200)), slope=0.3)
     for _ in range(12):
@@ -122,7 +124,7 @@ def leaky_variance(answer):
     check.done()
 
 
-def inverted_dropout(answer):
+def inverted_dropout(answer: Any) -> None:
     """4.5: dropout with the division, and the same mask on the way back."""
     check = Check("4.5", "inverted dropout", answer)
     for p in (0.25, 0.6):
@@ -157,67 +159,7 @@ def inverted_dropout(answer):
     check.done()
 
 
-def batch_norm_backward(answer):
-    """4.6: the gradient of batch normalisation by its input."""
-    check = Check("4.6", "batch normalisation's way back", answer)
-    for N, D in [(3, 1), (6, 3), (9, 2)]:
-        x = check.rng.normal(loc=2, scale=3, size=(N, D))
-        gamma, dy = check.rng.normal(size=D), check.rng.normal(size=(N, D))
-        dx = check.call(answer, dy, x, gamma, case=f"N = {N} examples, D = {D} features")
-        check.shape(dx, (N, D), name="dx")
-        s = np.sqrt(x.var(axis=0) + EPS)
-        x_hat, g = (x - x.mean(axis=0)) / s, gamma * dy
-        stretch = x_hat * (g * x_hat).mean(axis=0)
-        check.gradient(
-            dx,
-            lambda x, gamma=gamma: nn.batch_norm(x, gamma, np.zeros_like(gamma), eps=EPS),
-            x,
-            seed=dy,
-            hints={
-                "The scale depends on x as well": (g - g.mean(axis=0)) / s,
-                "The mean depends on x as well": (g - stretch) / s,
-                "Both the mean and the scale depend on x": g / s,
-                "A factor is missing in front of everything": g - g.mean(axis=0) - stretch,
-            },
-            name="dx",
-        )
-    check.done()
-
-
-def layer_norm_backward(answer):
-    """4.7: the gradient of layer normalisation by its input."""
-    check = Check("4.7", "layer normalisation's way back", answer)
-    for N, D in [(1, 4), (5, 3), (2, 8)]:
-        x = check.rng.normal(loc=-1, scale=2, size=(N, D))
-        gamma, dy = check.rng.normal(size=D), check.rng.normal(size=(N, D))
-        dx = check.call(answer, dy, x, gamma, case=f"N = {N} examples, D = {D} features")
-        check.shape(dx, (N, D), name="dx")
-        s = np.sqrt(x.var(axis=1, keepdims=True) + EPS)
-        x_hat = (x - x.mean(axis=1, keepdims=True)) / s
-
-        def way_back(g, axis=1, x_hat=x_hat, s=s):
-            mean, part = g.mean(axis=axis, keepdims=True), g * x_hat
-            return (g - mean - x_hat * part.mean(axis=axis, keepdims=True)) / s
-
-        check.gradient(
-            dx,
-            lambda x, gamma=gamma: nn.layer_norm(x, gamma, np.zeros_like(gamma), eps=EPS),
-            x,
-            seed=dy,
-            hints={
-                "γ is not the same for all terms of the sums: it cannot stand in front": gamma
-                * way_back(dy),
-                "γ is missing": way_back(dy),
-                "The means run over the examples here; for this layer they do not": way_back(
-                    gamma * dy, axis=0
-                ),
-            },
-            name="dx",
-        )
-    check.done()
-
-
-def interpolating_weights(answer):
+def interpolating_weights(answer: Any) -> None:
     """4.8: the weights of a network that goes through given points."""
     check = Check("4.8", "a network through given points", answer)
     for t, y in [
@@ -244,67 +186,5 @@ def interpolating_weights(answer):
             },
             name="The network's output between the points",
             atol=1e-9,
-        )
-    check.done()
-
-
-def standardize_fold(answer):
-    """4.9: standardizing without a look at the test set."""
-    check = Check("4.9", "no leak", answer)
-    for N, D in [(40, 3), (7, 1)]:
-        x_train = check.rng.normal(loc=5, scale=[[2.0]], size=(N, D))
-        x_test = check.rng.normal(loc=9, scale=4, size=(6, D))
-        case = f"{N} training rows, 6 test rows, {D} columns"
-        train, test = check.unpack(check.call(answer, x_train, x_test, case=case), "train, test")
-        everything = np.concatenate([x_train, x_test])
-        leaked = (x_train - everything.mean(axis=0)) / everything.std(axis=0)
-        leak = "The test rows have a say in the mean or the deviation"
-        right, expected = nn.data.standardize_columns(x_train, x_test)
-        check.close(train, right, hints={leak: leaked}, name="train")
-        own = (x_test - x_test.mean(axis=0)) / x_test.std(axis=0)
-        hints = {"The test rows are standardized by themselves; a single patient could not be": own}
-        check.close(test, expected, hints=hints, name="test")
-        again, _ = check.unpack(
-            check.call(answer, x_train, x_test + 100, case="the same, test rows moved by 100"),
-            "train, test",
-        )
-        check.close(again, train, name="train")
-    check.done()
-
-
-def decisions(threshold_answer, cost_answer):
-    """4.10: the threshold that the costs ask for, and the cost of decisions."""
-    check = Check("4.10", "the cost of a threshold", threshold_answer, cost_answer)
-    for miss, alarm in [(20, 1), (1, 1), (3, 7)]:
-        t = check.call(threshold_answer, miss, alarm)
-        check.close(
-            check.number_of(t, "The threshold"),
-            alarm / (miss + alarm),
-            hints={
-                "The two costs have changed places": miss / (miss + alarm),
-                "This is the ratio of the costs, not the probability at which both are equal": alarm
-                / miss,
-            },
-        )
-    y = check.rng.integers(0, 2, size=30)
-    p = np.round(check.rng.uniform(size=30), 1)
-    for threshold, miss, alarm in [(0.5, 20, 1), (0.1, 4, 3), (0.0, 2, 5)]:
-        missed = sum(1 for p_n, y_n in zip(p, y, strict=True) if y_n == 1 and p_n < threshold)
-        alarms = sum(1 for p_n, y_n in zip(p, y, strict=True) if y_n == 0 and p_n >= threshold)
-        cost = check.call(
-            cost_answer, p, y, threshold, miss, alarm,
-            case=f"30 patients, threshold {threshold}, miss costs {miss}, alarm costs {alarm}",
-        )  # fmt: skip
-        check.close(
-            check.number_of(cost, "The cost"),
-            (miss * missed + alarm * alarms) / 30,
-            hints={
-                "The two kinds of mistake have changed their costs": (
-                    alarm * missed + miss * alarms
-                )
-                / 30,
-                "This is the sum. The mean per patient is asked for": miss * missed
-                + alarm * alarms,
-            },
         )
     check.done()

@@ -1,16 +1,19 @@
 """The checks of chapter 5's exercises: the convolutional neural network."""
 
+from typing import Any
+
 import numpy as np
 
 import nnlearn as nn
 from nnlearn.exercises.checking import Check
+from nnlearn.exercises.checks.pooling import pooling_kernel, pooling_winners, scatter  # noqa: F401
 
 
-def sizes_and_counts(side, parameters, field):
+def sizes_and_counts(side: Any, parameters: Any, field: Any) -> None:
     """5.1: output size, parameters and receptive field of three layers."""
     check = Check("5.1", "sizes and counts", side, parameters, field)
-    check.close(
-        check.number_of(side, "side"),
+    check.number_close(
+        side,
         4,
         hints={
             "Only whole windows count: round down after each layer": 4.25,
@@ -19,8 +22,8 @@ def sizes_and_counts(side, parameters, field):
         },
         name="side",
     )
-    check.close(
-        check.number_of(parameters, "parameters"),
+    check.number_close(
+        parameters,
         24 * (3 * 3 * 12 + 1),
         hints={
             "Each kernel has a bias": 24 * 3 * 3 * 12,
@@ -29,8 +32,8 @@ def sizes_and_counts(side, parameters, field):
         },
         name="parameters",
     )
-    check.close(
-        check.number_of(field, "field"),
+    check.number_close(
+        field,
         17,
         hints={
             "Neighbours of a later layer are more than one pixel apart": 9,
@@ -41,11 +44,11 @@ def sizes_and_counts(side, parameters, field):
     check.done()
 
 
-def convolution(answer):
+def convolution(answer: Any) -> None:
     """5.2: the source's convolution, from its double sum."""
     check = Check("5.2", "the source's convolution", answer)
     for image, kernel in [((3, 3), (2, 2)), ((1, 4), (1, 3)), ((4, 3), (2, 5)), ((1, 1), (3, 2))]:
-        I, K = (check.rng.normal(size=s) for s in (image, kernel))
+        I, K = check.normal(image, kernel)
         right = np.zeros((image[0] + kernel[0] - 1, image[1] + kernel[1] - 1))
         for m, n in np.ndindex(image):
             right[m : m + kernel[0], n : n + kernel[1]] += I[m, n] * K
@@ -64,7 +67,7 @@ def convolution(answer):
     check.done()
 
 
-def _correlate(I, K, stride=1):
+def _correlate(I: Any, K: Any, stride: int = 1) -> Any:
     """Write the correlation of one picture with one kernel, by its slices."""
     rows, columns = (nn.output_size(n, k, stride) for n, k in zip(I.shape, K.shape, strict=True))
     z = np.zeros((rows, columns))
@@ -76,11 +79,11 @@ def _correlate(I, K, stride=1):
     return z
 
 
-def kernel_gradient(answer):
+def kernel_gradient(answer: Any) -> None:
     """5.3: the kernel's gradient, with a stride."""
     check = Check("5.3", "the kernel's gradient", answer)
     for size, kernel, stride in [((4, 4), (2, 2), 1), ((5, 7), (3, 2), 2), ((8, 6), (3, 3), 3)]:
-        I, K = check.rng.normal(size=size), check.rng.normal(size=kernel)
+        I, K = check.normal(size, kernel)
         dz = check.rng.normal(size=_correlate(I, K, stride).shape)
         case = f"a picture {size}, a kernel {kernel}, stride {stride}, dz {dz.shape}"
         dK = check.call(answer, I, dz, kernel, stride, case=case)
@@ -113,11 +116,11 @@ def kernel_gradient(answer):
     check.done()
 
 
-def input_gradient(answer):
+def input_gradient(answer: Any) -> None:
     """5.4: the input's gradient is a full convolution."""
     check = Check("5.4", "the picture's gradient", answer)
     for size, kernel in [((3, 3), (2, 2)), ((4, 6), (3, 2)), ((3, 5), (3, 1))]:
-        I, K = check.rng.normal(size=size), check.rng.normal(size=kernel)
+        I, K = check.normal(size, kernel)
         dz = check.rng.normal(size=_correlate(I, K).shape)
         dI = check.call(answer, dz, K, case=f"dz {dz.shape}, a kernel {kernel}")
         check.shape(dI, size)
@@ -144,67 +147,9 @@ def input_gradient(answer):
     check.done()
 
 
-def scatter(answer):
-    """5.5: col2im adds."""
-    check = Check("5.5", "col2im adds", answer)
-    for size, window, stride in [((4, 4), 2, 2), ((5, 5), 3, 1), ((6, 7), 3, 2), ((7, 5), 2, 3)]:
-        x = check.rng.normal(size=(1, *size, 1))
-        rows, backward = nn.vjp(nn.im2col, x, window, stride=stride)
-        drows = check.rng.normal(size=rows.shape[1:])
-        case = f"a picture {size}, windows {window} × {window}, stride {stride}"
-        dx = check.call(answer, drows, size, window, stride, case=case)
-        check.shape(dx, size)
-        right = backward(drows[None])[0, :, :, 0]
-        count = nn.vjp(nn.im2col, x, window, stride=stride)[1](np.ones_like(rows))[0, :, :, 0]
-        last = np.zeros(size)
-        for i, j in np.ndindex(rows.shape[1:3]):
-            for k, (m, n) in enumerate(np.ndindex(window, window)):
-                last[i * stride + m, j * stride + n] = drows[i, j, k]
-        check.close(
-            dx,
-            right,
-            hints={
-                "A pixel that several windows saw keeps only what the last one says": last,
-                "A pixel collects the sum from its windows, not the mean": (
-                    right / np.maximum(count, 1)
-                ),
-            },
-        )
-    check.done()
-
-
-def pooling_winners(answer):
-    """5.6: of equal values, one takes the whole gradient."""
-    check = Check("5.6", "who won", answer)
-    pictures = [check.rng.normal(size=(4, 6)), np.zeros((2, 4)), np.ones((4, 4))]
-    pictures.append(check.rng.integers(0, 3, size=(6, 6)).astype(float))
-    for x in pictures:
-        y, backward = nn.vjp(nn.max_pool2d, x[None, :, :, None])
-        dy = check.rng.normal(size=y.shape[1:3])
-        dx = check.call(answer, x, dy)
-        check.shape(dx, x.shape)
-        spread = np.repeat(np.repeat(y[0, :, :, 0], 2, axis=0), 2, axis=1) == x
-        wide = np.repeat(np.repeat(dy, 2, axis=0), 2, axis=1)
-        blocks = spread.reshape(x.shape[0] // 2, 2, -1, 2).sum(axis=(1, 3))
-        shared = np.repeat(np.repeat(blocks, 2, axis=0), 2, axis=1)
-        check.close(
-            dx,
-            backward(dy[None, :, :, None])[0, :, :, 0],
-            hints={
-                "Where values are equal the gradient is given out more than once": wide * spread,
-                "Equal values share the gradient here. The first one takes it whole": (
-                    wide * spread / shared
-                ),
-                "Every pixel gets the gradient, the losers too": wide,
-            },
-        )
-    check.done()
-
-
-def equivariance(answers):
+def equivariance(answers: Any) -> None:
     """5.7: what commutes with a move?"""
-    given = answers.values() if isinstance(answers, dict) else [answers]
-    check = Check("5.7", "moved first or last", *given)
+    check = Check("5.7", "moved first or last", answers)
     rng, size = check.rng, 24
     K = rng.normal(size=(3, 3, 1, 1))
     maps = {
@@ -216,8 +161,7 @@ def equivariance(answers):
         "convolution with stride 3, six pixels": (lambda x: nn.conv2d(x, K, stride=3), 6, 2),
         "times a number for each place, one pixel": (None, 1, None),
     }
-    if not isinstance(answers, dict) or set(answers) != set(maps):
-        check.fail("`answers` should keep its seven names, each with True or False.")
+    check.keys(answers, maps, "`answers` should keep its seven names, each with True or False.")
     x = np.zeros((1, size, size, 1))
     x[:, 8:12, 8:12, :] = rng.normal(size=(1, 4, 4, 1))
     weights = rng.normal(size=(1, size, size, 1))
@@ -235,7 +179,7 @@ def equivariance(answers):
     check.done()
 
 
-def edge_kernel(K):
+def edge_kernel(K: Any) -> None:
     """5.8: a kernel that answers to one kind of edge."""
     check = Check("5.8", "a kernel of your own", K)
     check.shape(K, (3, 3), name="K")
@@ -270,25 +214,4 @@ def edge_kernel(K):
         case="noise of variance 1 in each pixel",
         hints={"Divide by the root of this sum, not by the sum": 1 / np.sum(K**2)},
     )
-    check.done()
-
-
-def pooling_kernel(answer):
-    """5.9: average pooling is a convolution."""
-    check = Check("5.9", "pooling as a convolution", answer)
-    for size, channels in [(2, 1), (3, 4), (2, 3)]:
-        K = check.call(answer, size, channels)
-        check.shape(K, (size, size, channels, channels), name="K")
-        x = check.rng.normal(size=(2, 2 * size, 3 * size, channels))
-        right = nn.avg_pool2d(x, size)
-        hints = {"This is the sum of each window, not its mean": right * size**2}
-        if channels > 1:
-            mixed = np.repeat(right.sum(axis=-1, keepdims=True), channels, axis=-1)
-            hints["It mixes the channels: output c may see input c alone"] = mixed
-        check.close(
-            nn.conv2d(x, np.asarray(K, dtype=float), stride=size),
-            right,
-            name="What conv2d makes of it",
-            hints=hints,
-        )
     check.done()

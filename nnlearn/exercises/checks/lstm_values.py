@@ -3,35 +3,32 @@
 A keyword of a function is a mistake; without any it computes what the chapter's equations say.
 """
 
+from typing import Any
+
 import numpy as np
 
 import nnlearn as nn
+from nnlearn.exercises.checks.literal import sigmoid
 
 
-def telling(hints, right):
-    """Return the hints whose mistake shows in this case."""
-    return {text: wrong for text, wrong in hints.items() if not np.allclose(wrong, right)}
-
-
-def sizes(T, N, D, H):
-    return f"T = {T} steps, N = {N} sequences, D = {D} inputs, H = {H} units"
-
-
-def sigmoid(z):
-    return 1 / (1 + np.exp(-z))
-
-
-def normal(check, *shapes):
-    return [check.rng.normal(size=shape) for shape in shapes]
-
-
-def blocks(gates, count):
+def blocks(gates: Any, count: Any) -> Any:
     return np.split(np.asarray(gates), count, axis=-1)
 
 
 def step(
-    x, h, c, W_x, W_h, b, *, order=(0, 1, 2, 3), bend=np.tanh, shown=np.tanh, late=True, gated=True
-):
+    x: Any,
+    h: Any,
+    c: Any,
+    W_x: Any,
+    W_h: Any,
+    b: Any,
+    *,
+    order: Any = (0, 1, 2, 3),
+    bend: Any = np.tanh,
+    shown: Any = np.tanh,
+    late: Any = True,
+    gated: Any = True,
+) -> Any:
     """One LSTM step, one sum after the other; or a usual mistake."""
     rows = range(len(b))
     z = np.array(
@@ -43,7 +40,7 @@ def step(
     return o * shown(new if late else c), new
 
 
-def cell(z, c_before):
+def cell(z: Any, c_before: Any) -> Any:
     """Give h and C of one cell from its z and the cell state before, stacked."""
     f, i, o, candidate = blocks(z, 4)
     c = sigmoid(f) * c_before + sigmoid(i) * np.tanh(candidate)
@@ -51,9 +48,10 @@ def cell(z, c_before):
 
 
 def cell_back(
-    dh, dc_later, f, i, o, candidate, c_before, c, *,
-    add="both", opened=True, bent=True, sloped=True, a_gate=False, kept=None, mixed=False,
-):  # fmt: skip
+    dh: Any, dc_later: Any, f: Any, i: Any, o: Any, candidate: Any, c_before: Any, c: Any, *,
+    add: Any = "both", opened: Any = True, bent: Any = True, sloped: Any = True,
+    a_gate: Any = False, kept: Any = None, mixed: Any = False,
+) -> Any:  # fmt: skip
     """Return dz and what goes to the cell before; or those of a usual mistake."""
     shown = dh * (o if opened else 1) * (1 - np.tanh(c) ** 2 if bent else 1)
     dc = {"both": dc_later + shown, "later": dc_later, "shown": shown}[add]
@@ -66,14 +64,30 @@ def cell_back(
     return np.concatenate(dz, axis=1), f * dc
 
 
-def gates(x, h0, h, W_x, W_h, b):
+def gates(x: Any, h0: Any, h: Any, W_x: Any, W_h: Any, b: Any) -> Any:
     """All gates and candidates after their bends, (T, N, 4H)."""
     f, i, o, candidate = blocks(x @ W_x.T + np.concatenate([h0[None], h[:-1]]) @ W_h.T + b, 4)
     bent = [sigmoid(f), sigmoid(i), sigmoid(o), np.tanh(candidate)]
     return np.concatenate(bent, axis=-1)
 
 
-def backward(g, x, h0, c0, h, c, gates, W_x, W_h, *, dc="add", states=True, off=0, cell=0, **cells):
+def backward(
+    g: Any,
+    x: Any,
+    h0: Any,
+    c0: Any,
+    h: Any,
+    c: Any,
+    gates: Any,
+    W_x: Any,
+    W_h: Any,
+    *,
+    dc: Any = "add",
+    states: Any = True,
+    off: Any = 0,
+    cell: Any = 0,
+    **cells: Any,
+) -> Any:
     """Return the six gradients, or those of a usual mistake."""
     h_before, c_before = np.concatenate([h0[None], h]), np.concatenate([c0[None], c])
     dW_x, dW_h, db = np.zeros_like(W_x), np.zeros_like(W_h), np.zeros(len(W_x))
@@ -94,49 +108,5 @@ def backward(g, x, h0, c0, h, c, gates, W_x, W_h, *, dc="add", states=True, off=
     return dx, later_h, later_c, dW_x, dW_h, db
 
 
-def hidden_states(*arguments):
+def hidden_states(*arguments: Any) -> Any:
     return nn.lstm(*arguments)[0]
-
-
-def gru(x, h0, W_x, W_h, b, *, order=(0, 1, 2), early=False, turned=False, bend=np.tanh, reset=""):
-    """All states of a GRU, one sequence and step after the other; or a usual mistake."""
-    H, h, found = h0.shape[1], h0, []
-    for x_t in x:
-        new = []
-        for x_n, h_n in zip(x_t, h, strict=True):
-            of_x, of_h = blocks(W_x @ x_n + b, 3), blocks(W_h @ h_n, 3)
-            r, u = (sigmoid(of_x[k] + of_h[k]) for k in order[:2])
-            c = order[2]
-            rows = W_h[c * H : (c + 1) * H]
-            recalled = rows @ (r * h_n) if early else r * of_h[c]
-            z = {
-                "": of_x[c] + recalled,
-                "none": of_x[c] + of_h[c],
-                "bias": of_x[c] + recalled + (r - 1) * blocks(b, 3)[c],
-                "all": r * (of_x[c] + of_h[c]),
-            }[reset]
-            keep = 1 - u if turned else u
-            new.append(keep * h_n + (1 - keep) * bend(z))
-        h = np.array(new)
-        found.append(h)
-    return np.array(found)
-
-
-def gru_step(a, h_before, W_h):
-    """One step from what the input gives to the sums, a = W_x x + b, in rows."""
-    of_x, of_h = blocks(a, 3), blocks(h_before @ W_h.T, 3)
-    r, u = (sigmoid(of_x[k] + of_h[k]) for k in range(2))
-    return u * h_before + (1 - u) * np.tanh(of_x[2] + r * of_h[2])
-
-
-def gru_back(
-    dh, h_before, r, u, candidate, s_c, W_h, *,
-    share=None, difference=None, met=None, sloped=True, bent=True, reset=True, ways=(1, 1),
-):  # fmt: skip
-    """Return dz and the gradient of the state before; or those of a usual mistake."""
-    dz_c = dh * (1 - u if share is None else share) * (1 - candidate**2 if bent else 1)
-    difference = h_before - candidate if difference is None else difference
-    dz_u = dh * difference * (u * (1 - u) if sloped else 1)
-    dz_r = dz_c * (s_c if met is None else met) * (r * (1 - r) if sloped else 1)
-    ds = np.concatenate([dz_r, dz_u, dz_c * r if reset else dz_c], axis=1)
-    return np.concatenate([dz_r, dz_u, dz_c], axis=1), ways[0] * u * dh + ways[1] * ds @ W_h

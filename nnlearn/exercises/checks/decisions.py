@@ -1,0 +1,72 @@
+"""Checks of the exercises of chapter 4 about data and decisions."""
+
+from typing import Any
+
+import numpy as np
+
+import nnlearn as nn
+from nnlearn.exercises.checking import Check
+
+
+def standardize_fold(answer: Any) -> None:
+    """4.9: standardizing without a look at the test set."""
+    check = Check("4.9", "no leak", answer)
+    for N, D in [(40, 3), (7, 1)]:
+        x_train = check.rng.normal(loc=5, scale=[[2.0]], size=(N, D))
+        x_test = check.rng.normal(loc=9, scale=4, size=(6, D))
+        case = f"{N} training rows, 6 test rows, {D} columns"
+        train, test = check.unpack(check.call(answer, x_train, x_test, case=case), "train, test")
+        everything = np.concatenate([x_train, x_test])
+        leaked = (x_train - everything.mean(axis=0)) / everything.std(axis=0)
+        leak = "The test rows have a say in the mean or the deviation"
+        right, expected = nn.data.standardize_columns(x_train, x_test)
+        check.close(train, right, hints={leak: leaked}, name="train")
+        own = (x_test - x_test.mean(axis=0)) / x_test.std(axis=0)
+        hints = {"The test rows are standardized by themselves; a single patient could not be": own}
+        check.close(test, expected, hints=hints, name="test")
+        again, _ = check.unpack(
+            check.call(answer, x_train, x_test + 100, case="the same, test rows moved by 100"),
+            "train, test",
+        )
+        check.close(again, train, name="train")
+    check.done()
+
+
+def decisions(threshold_answer: Any, cost_answer: Any) -> None:
+    """4.10: the threshold that the costs ask for, and the cost of decisions."""
+    check = Check("4.10", "the cost of a threshold", threshold_answer, cost_answer)
+    for miss, alarm in [(20, 1), (1, 1), (3, 7)]:
+        t = check.call(threshold_answer, miss, alarm)
+        check.number_close(
+            t,
+            alarm / (miss + alarm),
+            hints={
+                "The two costs have changed places": miss / (miss + alarm),
+                "This is the ratio of the costs, not the probability at which both are equal": alarm
+                / miss,
+            },
+            name="The threshold",
+        )
+    y = check.rng.integers(0, 2, size=30)
+    p = np.round(check.rng.uniform(size=30), 1)
+    for threshold, miss, alarm in [(0.5, 20, 1), (0.1, 4, 3), (0.0, 2, 5)]:
+        missed = sum(1 for p_n, y_n in zip(p, y, strict=True) if y_n == 1 and p_n < threshold)
+        alarms = sum(1 for p_n, y_n in zip(p, y, strict=True) if y_n == 0 and p_n >= threshold)
+        cost = check.call(
+            cost_answer, p, y, threshold, miss, alarm,
+            case=f"30 patients, threshold {threshold}, miss costs {miss}, alarm costs {alarm}",
+        )  # fmt: skip
+        check.number_close(
+            cost,
+            (miss * missed + alarm * alarms) / 30,
+            hints={
+                "The two kinds of mistake have changed their costs": (
+                    alarm * missed + miss * alarms
+                )
+                / 30,
+                "This is the sum. The mean per patient is asked for": miss * missed
+                + alarm * alarms,
+            },
+            name="The cost",
+        )
+    check.done()
