@@ -35,20 +35,18 @@ class NGram:
         if alpha <= 0:
             raise ValueError(f"NGram: alpha is {alpha}, expected more than 0")
         self.n, self.alpha, self.symbols = n, alpha, symbols
-        self.counts: dict[
-            tuple[int, ...], Any
-        ] = {}  # of each context: how often each symbol followed
+        #: of each context: how often each symbol followed
+        self.counts: dict[tuple[int, ...], Any] = {}
         for sequence in sequences:
             for t in range(1, len(sequence)):
-                for context in self._contexts(sequence[:t]):
+                for context in self._contexts(sequence, t):
                     count = self.counts.setdefault(context, np.zeros(symbols))
                     count[sequence[t]] += 1
 
-    def _contexts(self, beginning: Any) -> Any:
-        """Return the last 0, 1, ..., n - 1 symbols: before the beginning stands its symbol."""
-        first, *rest = (int(symbol) for symbol in beginning)
-        padded = (*[first] * (self.n - 1), *rest)
-        return [padded[len(padded) - k :] for k in range(self.n)]
+    def _contexts(self, sequence: Any, t: int) -> list[tuple[int, ...]]:
+        """Return the last 0, 1, ..., n - 1 symbols before t: first, its symbol again and again."""
+        last = [int(sequence[max(i, 0)]) for i in range(t - self.n + 1, t)]
+        return [tuple(last[len(last) - k :]) for k in range(self.n)]
 
     def probabilities(self, beginning: Any) -> Any:
         """Give the probability of every symbol after a beginning.
@@ -63,7 +61,7 @@ class NGram:
         array of float64, shape (symbols,)
         """
         p = np.full(self.symbols, 1 / self.symbols)
-        for context in self._contexts(beginning):
+        for context in self._contexts(beginning, len(beginning)):
             if (count := self.counts.get(context)) is not None:
                 p = (count + self.alpha * p) / (count.sum() + self.alpha)
         return p

@@ -11,8 +11,8 @@ import numpy as np
 
 from nnlearn.arrays.typing import Array
 from nnlearn.layers import initializers
-from nnlearn.layers.described import SIZES
 from nnlearn.layers.layer import Declaration, Draw, Layer
+from nnlearn.layers.settings import SIZES
 from nnlearn.operations import activations
 from nnlearn.operations.dense import dense
 from nnlearn.operations.regularization import dropout

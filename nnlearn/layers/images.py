@@ -8,8 +8,8 @@ import numpy as np
 from nnlearn.arrays.typing import Array, Pair
 from nnlearn.layers import initializers
 from nnlearn.layers.dense import Activation
-from nnlearn.layers.described import SIZES
 from nnlearn.layers.layer import Declaration, Draw, Layer
+from nnlearn.layers.settings import SIZES
 from nnlearn.operations.convolution import conv2d
 from nnlearn.operations.pooling import avg_pool2d, max_pool2d
 from nnlearn.operations.upsampling import conv_transpose2d, upsample2d

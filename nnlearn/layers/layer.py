@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from nnlearn.arrays.memory import keep_freed_memory
 from nnlearn.arrays.parallel import all_cores
 from nnlearn.arrays.typing import Array
 from nnlearn.derivative import Waiting, once
-from nnlearn.layers.described import Described
+from nnlearn.layers.settings import Described
+from nnlearn.layers.summary import Summary, summarize
 from nnlearn.parameters import Parameters
 from nnlearn.usage import usage
 
@@ -157,6 +158,21 @@ class Layer(Described, ABC):
             return self._holding(x, dtheta), self._holding(x, dx)
 
         return y, backward
+
+    def summary(self, input_shape: Sequence[int] | Array) -> Summary:
+        """Tell, as a table, what shape each layer gives and how many parameters it has.
+
+        Parameters
+        ----------
+        input_shape : tuple of int, or array
+            The shape of x, batch included; or an array, as a model of tokens needs.
+
+        Returns
+        -------
+        Summary
+            It prints as a table, in a notebook too.
+        """
+        return summarize(self, input_shape)
 
     @contextlib.contextmanager
     def _resources(self, like: Array) -> Iterator[None]:

@@ -1,4 +1,7 @@
-"""What a model does to an input of some shape, layer by layer, as a table."""
+"""What a model does to an input of some shape, layer by layer, as a table.
+
+It knows layers by what they have, and imports none: `Layer.summary` leads here.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +11,6 @@ import numpy as np
 
 from nnlearn.arrays.backend import asarray
 from nnlearn.arrays.typing import Array
-from nnlearn.layers.layer import Layer
-from nnlearn.layers.sequential import Sequential
 from nnlearn.parameters import Parameters
 from nnlearn.tables import Table
 
@@ -73,7 +74,7 @@ class Summary:
         return self.table().html()
 
 
-def summarize(model: Layer, input_shape: Sequence[int] | Array) -> Summary:
+def summarize(model: Any, input_shape: Sequence[int] | Array) -> Summary:
     """Run a model on zeros, and tell what each layer gives and how many parameters it has.
 
     Parameters
@@ -106,7 +107,7 @@ def summarize(model: Layer, input_shape: Sequence[int] | Array) -> Summary:
     2     Dense(4, 1)  (10, 1)                5
     Parameters: 21 numbers, 84 bytes as float32
     """
-    if not isinstance(model, Layer):
+    if not hasattr(model, "training_pass"):
         raise TypeError(f"summary: model is {type(model).__name__}, expected a layer or a model")
     x = _input(input_shape)
     params = model.init()
@@ -130,9 +131,9 @@ def _input(given: Any) -> Array:
     return asarray(np.zeros(tuple(given), dtype=np.float32))
 
 
-def _walk(layer: Layer, name: str, params: Parameters, x: Array) -> tuple[list[Row], Array]:
+def _walk(layer: Any, name: str, params: Parameters, x: Array) -> tuple[list[Row], Array]:
     """Go through the layers in order, each with what the one before it gives."""
-    if not isinstance(layer, Sequential):
+    if not hasattr(layer, "layers"):
         y = _output(layer, name, params, x)
         return [Row(name or "-", repr(layer), tuple(y.shape), params.layout.size)], y
     inside: list[Row] = []
@@ -144,7 +145,7 @@ def _walk(layer: Layer, name: str, params: Parameters, x: Array) -> tuple[list[R
     return own + inside, x
 
 
-def _output(layer: Layer, name: str, params: Parameters, x: Array) -> Array:
+def _output(layer: Any, name: str, params: Parameters, x: Array) -> Array:
     try:
         return layer(params, x)
     except (TypeError, ValueError) as error:

@@ -183,7 +183,7 @@ def fit_gan(
     with tqdm(total=steps, unit="step", leave=False, disable=not shows_progress(progress)) as bar:
         for step in range(1, steps + 1):
             real, data = _next_batch(x, data, batch_size, shuffling)
-            size, strength = (real.shape[0], latent), noise(step / steps) if noise else 0.0
+            size, strength = (real.shape[0], latent), float(noise(step / steps)) if noise else 0.0
             z = normal(chance, size, params_G.vector)
             fake = G.forward(params_G, z, True, chance)[0]
             real, fake = (a + _blur(chance, strength, a) for a in (real, fake))
