@@ -1,6 +1,6 @@
 """Take pictures of the built book, for an author to look at.
 
-    python tests/screenshots.py OUT [page …]
+    python tests/book/screenshots.py OUT [page …]
 
 Every page (or the pages named, such as ``04-ann``) of ``_build/html`` is opened in headless
 Chromium, wide and narrow, light and dark, and photographed in slices. ``--width``, ``--theme`` and
