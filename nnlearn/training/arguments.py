@@ -86,6 +86,13 @@ def check_fit(
     check_count("fit", "batch_size", batch_size, 1)
     if patience is not None:
         check_count("fit", "patience", patience, 1)
+    if metrics is not None and not (
+        isinstance(metrics, Mapping) and all(callable(f) for f in metrics.values())
+    ):
+        raise TypeError(
+            f"fit: metrics is {metrics!r}, expected functions by name, such as "
+            "{'accuracy': nn.accuracy}"
+        )
     for name, value in {"metrics": metrics, "patience": patience}.items():
         if value is not None and validation is None:
             raise ValueError(f"fit: {name} is given, expected validation data with it")

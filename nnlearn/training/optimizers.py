@@ -50,9 +50,17 @@ class Optimizer(ABC):
 
         Raises
         ------
+        TypeError
+            If one of them is something else.
         ValueError
             If the forms differ, or are not those of the first step.
         """
+        for name, given in {"params": params, "grads": grads}.items():
+            if not isinstance(given, Parameters):
+                raise TypeError(
+                    f"{type(self).__name__}.step: {name} is {type(given).__name__}, expected "
+                    "Parameters"
+                )
         theta, g = params.vector, grads.vector
         for name, vector in {"grads": g, **self.memory}.items():
             if vector.shape != theta.shape:
@@ -170,10 +178,11 @@ class Adam(Optimizer):
 
 def _in_range(optimizer: Optimizer, name: str, value: Any, low: float, high: float) -> float:
     """Return a setting as a float; refuse one that is not a number in [low, high)."""
-    if hasattr(value, "vector"):
+    if not hasattr(value, "__float__"):
+        kind = repr(value) if isinstance(value, str) else type(value).__name__
         raise TypeError(
-            f"{type(optimizer).__name__}: {name} is {type(value).__name__}, expected a number; "
-            "the parameters are given at each step, optimizer.step(params, grads)"
+            f"{type(optimizer).__name__}: {name} is {kind}, expected a number; the parameters are "
+            "given at each step, optimizer.step(params, grads)"
         )
     if not low <= value < high:
         raise ValueError(
