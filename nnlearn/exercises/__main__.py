@@ -2,16 +2,17 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from nnlearn.exercises import author, notebook, progress, report, run, transplant
-from nnlearn.exercises.notebook import NotebookProblem
+from nnlearn.exercises.notebook import NotebookProblem, Pristine
 from nnlearn.exercises.verdict import Result
 
 PROGRAM = "python -m nnlearn.exercises"
 
 
-def start(args) -> int:
+def start(args: argparse.Namespace) -> int:
     """Copy a chapter's exercises into the current folder, as a notebook without outputs."""
     path = notebook.find(args.chapter, args.course)
     copy = Path(path.name)
@@ -32,7 +33,7 @@ def start(args) -> int:
     return 0
 
 
-def check(args) -> int:
+def check(args: argparse.Namespace) -> int:
     """Run a reader's answers in the pristine notebook and report on each exercise."""
     path = notebook.find(args.chapter, args.course)
     pristine = notebook.read_pristine(path)
@@ -52,7 +53,7 @@ def check(args) -> int:
     return 0 if out.all_right else 1
 
 
-def status(args) -> int:
+def status(args: argparse.Namespace) -> int:
     """Show how far the reader is, from the results of the last checks."""
     for path in sorted(args.course.glob("[0-9]*-*.ipynb")):
         pristine = notebook.read_pristine(path)
@@ -67,7 +68,7 @@ def status(args) -> int:
     return 0
 
 
-def refresh(args) -> int:
+def refresh(args: argparse.Namespace) -> int:
     """Store the outputs of right answers in the course's own notebook (for authors)."""
     path = notebook.find(args.chapter, args.course)
     author.refresh(path)
@@ -91,7 +92,7 @@ def _copy(copy: Path, path: Path) -> Path:
     return copy
 
 
-def _wanted(exercise, pristine) -> list[str]:
+def _wanted(exercise: str | None, pristine: Pristine) -> list[str]:
     known = list(pristine.exercises)
     if exercise is None:
         return known
@@ -134,11 +135,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv=None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 if all is right, 1 if an answer is not, 2 if it could not be done."""
     args = _parser().parse_args(argv)
     try:
-        return args.function(args)
+        return int(args.function(args))
     except NotebookProblem as problem:
         print(problem, file=sys.stderr)
         return 2

@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nnlearn.exercises.notebook import (
+    JSON,
     Exercise,
     NotebookProblem,
     Pristine,
@@ -48,7 +50,7 @@ def solution(exercise: Exercise) -> str:
             f"The solution of exercise {exercise.number} must have exactly one ```python block; "
             f"it has {len(blocks)}."
         )
-    return blocks[0].rstrip("\n")
+    return str(blocks[0]).rstrip("\n")
 
 
 def solutions(pristine: Pristine) -> dict[str, str]:
@@ -119,7 +121,7 @@ def _exercise_faults(exercise: Exercise) -> list[str]:
     return found
 
 
-def refresh(path: Path):
+def refresh(path: Path) -> None:
     """Store in an exercise notebook the outputs that right answers give, and tidy its metadata.
 
     The solutions are put in, the notebook is executed, the solutions are taken out again. Nothing
@@ -130,14 +132,13 @@ def refresh(path: Path):
     NotebookProblem
         If the structure has faults, or a cell fails or writes to the error stream.
     """
-    import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
     pristine = read_pristine(path)
     if found := faults(pristine):
         raise NotebookProblem(f"{path} has faults:\n" + "\n".join(f"  {fault}" for fault in found))
-    solved = nbformat.reads(text_of(pristine.with_answers(solutions(pristine))), as_version=4)
+    solved = _parsed(pristine.with_answers(solutions(pristine)))
     try:
         NotebookClient(
             solved, timeout=120, kernel_name="python3", record_timing=False, coalesce_streams=True,
@@ -148,17 +149,24 @@ def refresh(path: Path):
     write_atomically(path, _refreshed(path, pristine, solved))
 
 
-def _refreshed(path: Path, pristine: Pristine, solved) -> str:
+def _parsed(notebook: JSON) -> Any:
+    """Return a notebook in the form that nbformat and nbclient take."""
+    import nbformat
+
+    return nbformat.reads(text_of(notebook), as_version=4)  # type: ignore[no-untyped-call]
+
+
+def _refreshed(path: Path, pristine: Pristine, solved: Any) -> str:
     """Return the notebook's text: the cells as they were given, the outputs of the solved one."""
     import nbformat
 
-    notebook = nbformat.reads(text_of(pristine.raw), as_version=4)
-    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook = _parsed(pristine.raw)
+    notebook.metadata = nbformat.from_dict(METADATA)  # type: ignore[no-untyped-call]
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     count = 0
     for cell, run in zip(notebook.cells, solved.cells, strict=True):
         keep = {key: cell.metadata[key] for key in ("tags", "mystnb") if key in cell.metadata}
-        cell.metadata = nbformat.from_dict(keep)
+        cell.metadata = nbformat.from_dict(keep)  # type: ignore[no-untyped-call]
         if cell.cell_type != "code":
             continue
         count += 1
@@ -170,4 +178,4 @@ def _refreshed(path: Path, pristine: Pristine, solved) -> str:
             if "execution_count" in output:
                 output.execution_count = count
     nbformat.validate(notebook)
-    return nbformat.writes(notebook) + "\n"
+    return str(nbformat.writes(notebook)) + "\n"  # type: ignore[no-untyped-call]

@@ -8,7 +8,9 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable, Generator
 from queue import Empty
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ class KernelDied(RuntimeError):
     """The kernel's process ended in the middle of a cell."""
 
 
-def _await_reply(kernel, original, message, timeout):
+def _await_reply(kernel: Any, original: Callable[..., Any], message: str, timeout: float) -> Any:
     """Wait for a cell's reply as nbval does, but look every half second whether anyone is there."""
     end = time.monotonic() + timeout
     while True:
@@ -33,14 +35,14 @@ def _await_reply(kernel, original, message, timeout):
                 raise
 
 
-def pytest_runtest_setup(item):
+def pytest_runtest_setup(item: Any) -> None:
     """Skip what follows a cell that failed: it would only say so again, or hang again."""
     if getattr(item.parent, "stopped", False):
         pytest.skip()
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_call(item):
+def pytest_runtest_call(item: Any) -> None:
     """Make nbval's waiting notice a dead kernel."""
     kernel = item.parent.kernel
     if not hasattr(kernel, "patient"):
@@ -51,7 +53,9 @@ def pytest_runtest_call(item):
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
+def pytest_runtest_makereport(
+    item: Any, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Report the cell, and forgive a right answer that prints something of its own."""
     report = yield
     if call.when == "teardown" or report.skipped:
@@ -69,7 +73,7 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
-def _only_printed_more(item) -> bool:
+def _only_printed_more(item: Any) -> bool:
     """Whether a check cell said that all is right, after prints of the learner's function."""
     outputs = item.test_outputs or []
     if "check" not in item.cell.metadata.get("tags", []) or _error(outputs):
@@ -79,15 +83,16 @@ def _only_printed_more(item) -> bool:
     return bool(expected.strip()) and printed.endswith(expected)
 
 
-def _error(outputs):
+def _error(outputs: list[Any]) -> Any:
     return next((output for output in outputs if output.output_type == "error"), None)
 
 
-def _failure(item, call) -> dict:
+def _failure(item: Any, call: pytest.CallInfo[None]) -> dict[str, str]:
     """Say what kind of failure it was, with the learner's error if there is one."""
-    text = str(call.excinfo.value)
+    raised = call.excinfo.value if call.excinfo else None
+    text = str(raised)
     error = _error(item.test_outputs or [])
-    if isinstance(call.excinfo.value, KernelDied) or text == "Kernel dead on test start":
+    if isinstance(raised, KernelDied) or text == "Kernel dead on test start":
         return {"kind": "died"}
     if text.startswith("Timeout of"):
         return {"kind": "timeout"}

@@ -5,6 +5,10 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+#: A cell or a whole notebook, as its JSON is.
+JSON = dict[str, Any]
 
 HEADING = re.compile(r"^#+ +Exercise (\d+\.\d+)\b:?\s*(.*)$", re.MULTILINE)
 STATEMENT = re.compile(r"statement-(\d+)-(\d+)")
@@ -20,9 +24,9 @@ class Exercise:
 
     number: str
     title: str
-    cells: list[dict] = field(repr=False)
+    cells: list[JSON] = field(repr=False)
 
-    def cell(self, part: str) -> dict:
+    def cell(self, part: str) -> JSON:
         """Return its cell of this part: statement, answer, check, hint or solution."""
         wanted = f"{part}-{self.number.replace('.', '-')}"
         return next(cell for cell in self.cells if cell.get("id") == wanted)
@@ -39,11 +43,11 @@ class Pristine:
     """An exercise notebook as the course gives it: never a reader's copy."""
 
     path: Path
-    raw: dict = field(repr=False)
-    setup: list[dict] = field(repr=False)
+    raw: JSON = field(repr=False)
+    setup: list[JSON] = field(repr=False)
     exercises: dict[str, Exercise]
 
-    def with_answers(self, answers: dict[str, str], only=None) -> dict:
+    def with_answers(self, answers: dict[str, str], only: str | None = None) -> JSON:
         """Return a new notebook with these answers in it; `only` one exercise and the setup."""
         notebook = copy.deepcopy(self.raw)
         if only is not None:
@@ -57,15 +61,16 @@ class Pristine:
         return notebook
 
 
-def source(cell: dict) -> str:
+def source(cell: JSON) -> str:
     """Return a cell's text: the file holds a string or a list of lines."""
     text = cell.get("source", "")
     return text if isinstance(text, str) else "".join(text)
 
 
-def tags(cell: dict) -> list:
+def tags(cell: JSON) -> list[Any]:
     """Return a cell's tags."""
-    return cell.get("metadata", {}).get("tags", [])
+    found: list[Any] = cell.get("metadata", {}).get("tags", [])
+    return found
 
 
 def course_folder() -> Path:
@@ -87,10 +92,10 @@ def find(name: str, folder: Path) -> Path:
     raise NotebookProblem(f"There are no exercises called {name!r}. There are:\n{listed}")
 
 
-def read_raw(path: Path) -> dict:
+def read_raw(path: Path) -> JSON:
     """Read a notebook file, or say in plain words why it is none."""
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook: JSON = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NotebookProblem(f"There is no file {path}.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -107,7 +112,7 @@ def read_raw(path: Path) -> dict:
     return notebook
 
 
-def _is_cell(cell) -> bool:
+def _is_cell(cell: Any) -> bool:
     return (
         isinstance(cell, dict)
         and isinstance(cell.get("cell_type"), str)
@@ -121,7 +126,7 @@ def _is_cell(cell) -> bool:
 def read_pristine(path: Path) -> Pristine:
     """Read a notebook of the course and take it apart into its exercises."""
     raw = read_raw(path)
-    setup: list[dict] = []
+    setup: list[JSON] = []
     exercises: dict[str, Exercise] = {}
     current = setup
     for cell in raw["cells"]:
@@ -136,7 +141,7 @@ def read_pristine(path: Path) -> Pristine:
     return Pristine(path, raw, setup, exercises)
 
 
-def stripped(notebook: dict) -> dict:
+def stripped(notebook: JSON) -> JSON:
     """Return the notebook without outputs and execution counts."""
     notebook = copy.deepcopy(notebook)
     for cell in notebook["cells"]:
@@ -145,6 +150,6 @@ def stripped(notebook: dict) -> dict:
     return notebook
 
 
-def text_of(notebook: dict) -> str:
+def text_of(notebook: JSON) -> str:
     """Return the notebook as its file's text, in the form that Jupyter writes."""
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"

@@ -8,6 +8,7 @@ result counts no more and is shown as such.
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from nnlearn.exercises.notebook import Exercise, Pristine, source
 from nnlearn.exercises.verdict import Result
@@ -26,7 +27,7 @@ def fingerprint(pristine: Pristine, exercise: Exercise, answer: str) -> str:
     return hashlib.sha256("\0".join([*code, answer.strip()]).encode()).hexdigest()
 
 
-def load(folder: Path) -> dict:
+def load(folder: Path) -> dict[str, Any]:
     """Return what is remembered; nothing, if the file is missing or damaged."""
     try:
         state = json.loads((folder / FILE).read_text(encoding="utf-8"))
@@ -35,7 +36,9 @@ def load(folder: Path) -> dict:
     return state if isinstance(state, dict) else {}
 
 
-def remember(folder: Path, pristine: Pristine, answers: dict[str, str], results: list[Result]):
+def remember(
+    folder: Path, pristine: Pristine, answers: dict[str, str], results: list[Result]
+) -> None:
     """Remember the results of a check beside the reader's notebook."""
     state = load(folder)
     for result in results:

@@ -5,6 +5,8 @@ import re
 import shutil
 import sys
 import textwrap
+from types import TracebackType
+from typing import Self
 
 from nnlearn.exercises.notebook import Pristine
 from nnlearn.exercises.verdict import Result
@@ -16,7 +18,7 @@ COLOURS = {"right": "32", "wrong": "31", "unanswered": "33"}
 class Report:
     """Prints results in the order of the exercises, with a running line in a terminal."""
 
-    def __init__(self, pristine: Pristine, wanted: list[str]):
+    def __init__(self, pristine: Pristine, wanted: list[str]) -> None:
         self.pristine, self.wanted = pristine, wanted
         self.results: dict[str, Result] = {}
         self.shown = 0
@@ -24,19 +26,19 @@ class Report:
         self.colour = self.live and "NO_COLOR" not in os.environ
         self.width = min(100, shutil.get_terminal_size().columns)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         print(f"Exercises {self.pristine.path.stem}")
         print()
         return self
 
-    def start(self, number: str):
+    def start(self, number: str) -> None:
         """Show, in a terminal, which exercise is running."""
         if self.live:
             done = len(self.results)
             text = f"  running {number} ({done + 1} of {len(self.wanted)}) …"
             print(f"\r\x1b[K{text[: self.width - 1]}", end="", flush=True)
 
-    def result(self, result: Result):
+    def result(self, result: Result) -> None:
         """Take a result, and print those whose turn it is."""
         self.results[result.number] = result
         while self.shown < len(self.wanted) and self.wanted[self.shown] in self.results:
@@ -45,7 +47,7 @@ class Report:
             self._print(self.results[self.wanted[self.shown]])
             self.shown += 1
 
-    def _print(self, result: Result):
+    def _print(self, result: Result) -> None:
         exercise = self.pristine.exercises[result.number]
         words = WORDS[result.state]
         if self.colour:
@@ -58,7 +60,10 @@ class Report:
             print(_filled(hint, self.width))
             print()
 
-    def __exit__(self, kind, *_):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
         if self.live:
             print("\r\x1b[K", end="")
         if kind is None:

@@ -15,6 +15,10 @@ from nnlearn.exercises.judge import START
 from nnlearn.exercises.notebook import NotebookProblem, Pristine, text_of
 from nnlearn.exercises.verdict import Result
 
+#: What is told when an exercise begins, and when it is judged.
+Started = Callable[[str], None]
+Settled = Callable[[Result], None]
+
 PATIENCE = 60.0  # seconds beyond a cell's limit until nbval itself is taken for hung
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
@@ -25,8 +29,8 @@ def judge(
     pristine: Pristine,
     answers: dict[str, str],
     timeout: float = 30.0,
-    on_start: Callable[[str], None] = lambda number: None,
-    on_result: Callable[[Result], None] = lambda result: None,
+    on_start: Started = lambda number: None,
+    on_result: Settled = lambda result: None,
 ) -> list[Result]:
     """Judge the answers, each in a kernel of its own, from a clean start.
 
@@ -48,7 +52,7 @@ def judge(
     """
     results: dict[str, Result] = {}
 
-    def settle(result):
+    def settle(result: Result) -> None:
         results[result.number] = result
         on_result(result)
 
@@ -70,7 +74,9 @@ def judge(
     return [results[number] for number in answers]
 
 
-def _run(pristine, answers, timeout, on_start, settle) -> str:
+def _run(
+    pristine: Pristine, answers: dict[str, str], timeout: float, on_start: Started, settle: Settled
+) -> str:
     """Judge by one run of pytest; return the exercise at which it hung, or an empty text."""
     numbers = list(answers)
     with tempfile.TemporaryDirectory(prefix="nnlearn-exercises-", ignore_cleanup_errors=True) as d:
@@ -95,7 +101,7 @@ def _run(pristine, answers, timeout, on_start, settle) -> str:
             process.wait()
 
 
-def _command(numbers, timeout) -> list[str]:
+def _command(numbers: list[str], timeout: float) -> list[str]:
     return [
         sys.executable, "-m", "pytest", "-p", "nbval.plugin", "-p", "nnlearn.exercises.judge",
         "--nbval", "--nbval-current-env", f"--nbval-cell-timeout={timeout}",
@@ -122,11 +128,15 @@ def _environment(folder: Path) -> dict[str, str]:
     return environment
 
 
-def _follow(process, pristine, numbers, timeout, on_start, settle) -> str:
+def _follow(
+    process: subprocess.Popen[str], pristine: Pristine, numbers: list[str], timeout: float,
+    on_start: Started, settle: Settled,
+) -> str:  # fmt: skip
     """Turn the lines of a running pytest into results until all are told, or it is silent."""
     lines: queue.Queue[str | None] = queue.Queue()
 
-    def read():
+    def read() -> None:
+        assert process.stdout is not None
         with process.stdout as output:
             for line in output:
                 lines.put(line)
@@ -162,7 +172,9 @@ def _follow(process, pristine, numbers, timeout, on_start, settle) -> str:
     return ""
 
 
-def _result(pristine, number, event, timeout) -> Result | None:
+def _result(
+    pristine: Pristine, number: str, event: dict[str, str], timeout: float
+) -> Result | None:
     """Return what a cell's event means for its exercise, if it settles it."""
     cells = [cell["id"] for cell in pristine.exercises[number].cells if cell["cell_type"] == "code"]
     if event["kind"] == "passed":

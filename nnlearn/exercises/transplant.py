@@ -2,12 +2,12 @@
 
 import re
 
-from nnlearn.exercises.notebook import HEADING, Exercise, Pristine, source, tags
+from nnlearn.exercises.notebook import HEADING, JSON, Exercise, Pristine, source, tags
 
 MARK = re.compile(r"^\s*#\s*Exercise (\d+\.\d+)\b")
 
 
-def answers(pristine: Pristine, copy: dict) -> tuple[dict[str, str], dict[str, str]]:
+def answers(pristine: Pristine, copy: JSON) -> tuple[dict[str, str], dict[str, str]]:
     """Find the reader's answers.
 
     Cells are known by their id. Some editors give new ids: then the tag "answer" below the
@@ -55,7 +55,7 @@ def answers(pristine: Pristine, copy: dict) -> tuple[dict[str, str], dict[str, s
     return found, problems
 
 
-def _sections(cells: list[dict]) -> dict[int, str]:
+def _sections(cells: list[JSON]) -> dict[int, str]:
     """Return, for the position of each cell below an exercise's heading, that exercise."""
     sections, number = {}, None
     for position, cell in enumerate(cells):
@@ -66,12 +66,12 @@ def _sections(cells: list[dict]) -> dict[int, str]:
     return sections
 
 
-def _candidates(exercise: Exercise, cells: list[dict], sections: dict[int, str]) -> list[dict]:
+def _candidates(exercise: Exercise, cells: list[JSON], sections: dict[int, str]) -> list[JSON]:
     """Return the reader's cells that may be the answer to an exercise."""
     own = exercise.cell("answer")["id"]
     known = {cell.get("id") for cell in exercise.cells} - {own}
 
-    def claims(position, cell):
+    def claims(position: int, cell: JSON) -> bool:
         if cell.get("id") == own:
             return True
         if cell.get("id") in known or str(cell.get("id", "")).startswith("answer-"):
@@ -85,7 +85,7 @@ def _candidates(exercise: Exercise, cells: list[dict], sections: dict[int, str])
     return chosen or _untagged(exercise, cells, sections)
 
 
-def _untagged(exercise: Exercise, cells: list[dict], sections: dict[int, str]) -> list[dict]:
+def _untagged(exercise: Exercise, cells: list[JSON], sections: dict[int, str]) -> list[JSON]:
     """Where ids and tags are both lost: the one code cell that the course did not write."""
     given = source(exercise.cell("answer")).strip()
     ours = {source(cell).strip() for cell in exercise.cells} - {given}

@@ -26,7 +26,7 @@ def before_running(pristine: Pristine, number: str, text: str) -> Result | None:
     try:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        code = TransformerManager().transform_cell(text)
+        code = TransformerManager().transform_cell(text)  # type: ignore[no-untyped-call]
         with warnings.catch_warnings(action="ignore"):
             compile(code, "answer", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     except SyntaxError as error:
@@ -37,7 +37,7 @@ def before_running(pristine: Pristine, number: str, text: str) -> Result | None:
     return None
 
 
-def message(event: dict, timeout: float) -> str:
+def message(event: dict[str, str], timeout: float) -> str:
     """Return what to tell the reader about a cell that did not pass; `event` is of `judge.py`."""
     kind, text = event["kind"], event.get("text", "")
     if kind == "timeout":
@@ -56,7 +56,7 @@ def message(event: dict, timeout: float) -> str:
     return _error(event["name"], text, event)
 
 
-def _error(name: str, text: str, event: dict) -> str:
+def _error(name: str, text: str, event: dict[str, str]) -> str:
     """Return what to tell about an error that the answer cell itself raised."""
     told = f"It stopped with {name}: {text}" if text else f"It stopped with {name}."
     line = re.search(r"^-+> *(\d+) (.*)$", event["trace"], re.MULTILINE)

@@ -4,11 +4,13 @@ import inspect
 import linecache
 import reprlib
 import traceback
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 
-def kind(value) -> str:
+def kind(value: Any) -> str:
     """Say what `value` is, as the end of a sentence "… ; it is …"."""
     if value is None:
         return "None"
@@ -20,13 +22,13 @@ def kind(value) -> str:
     return f"of type {type(value).__name__}: {reprlib.repr(value)}"
 
 
-def call(name: str, args, kwargs) -> str:
+def call(name: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> str:
     """Write a call so that a learner can type it again, as far as its arguments are small."""
     parts = [_short(value) for value in args] + [f"{k}={_short(v)}" for k, v in kwargs.items()]
     return f"{name}({', '.join(parts)})"
 
 
-def _short(value) -> str:
+def _short(value: Any) -> str:
     if callable(value):
         return getattr(value, "__name__", type(value).__name__)
     if isinstance(value, np.ndarray | np.generic):
@@ -36,7 +38,7 @@ def _short(value) -> str:
     return reprlib.repr(value)
 
 
-def error(raised: BaseException, function) -> str:
+def error(raised: BaseException, function: Callable[..., Any]) -> str:
     """Say what the learner's function raised, with the line of its cell where it happened."""
     text = f"Your answer stopped with {type(raised).__name__}"
     text += f": {raised}" if str(raised) else "."

@@ -59,7 +59,7 @@ def _brief(x: Any, w: Any, b: Any) -> str:
     return f"x of shape {x.shape}, w = {np.round(w, 2).tolist()}, b = {b}"
 
 
-RULES = {
+RULES: dict[str, tuple[int, Any]] = {
     "and": (2, lambda x: x == (1, 1)),
     "nand": (2, lambda x: x != (1, 1)),
     "first only": (2, lambda x: x == (1, 0)),
@@ -70,8 +70,8 @@ RULES = {
 def gates(answer: Any) -> None:
     """Check exercise 1.3: weights and biases, set by hand, for four rules."""
     check = Check("1.3", "set by hand", answer)
-    wanted = f"`gates` should be a dictionary with the keys {', '.join(map(repr, RULES))}."
-    check.keys(answer, RULES, wanted)
+    message = f"`gates` should be a dictionary with the keys {', '.join(map(repr, RULES))}."
+    check.keys(answer, RULES, message)
     for name, (n, rule) in RULES.items():
         w, b = check.unpack(answer[name], "w, b")
         case = f"the rule {name!r}"

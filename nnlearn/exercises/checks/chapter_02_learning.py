@@ -155,7 +155,7 @@ def nesterov_step(answer: Any) -> None:
 def adam_step(answer: Any) -> None:
     """Check exercise 2.6: a step of Adam, and its memory."""
     check = Check("2.6", "Adam repaired", answer)
-    settings = {"rate": 0.1, "beta1": 0.8, "beta2": 0.9, "eps": 0.01}
+    settings: dict[str, Any] = {"rate": 0.1, "beta1": 0.8, "beta2": 0.9, "eps": 0.01}
     params = nn.Parameters(check.rng.normal(size=3), {"theta": (3,)})
     optimizer = nn.Adam(0.1, betas=(0.8, 0.9), eps=0.01)
     m, s = np.zeros(3), np.zeros(3)

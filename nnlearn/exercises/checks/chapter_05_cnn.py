@@ -152,7 +152,7 @@ def equivariance(answers: Any) -> None:
     check = Check("5.7", "moved first or last", answers)
     rng, size = check.rng, 24
     K = rng.normal(size=(3, 3, 1, 1))
-    maps = {
+    maps: dict[str, tuple[Any, int, int | None]] = {
         "relu, one pixel": (nn.relu, 1, 1),
         "convolution, one pixel": (lambda x: nn.conv2d(x, K), 1, 1),
         "max pooling 2 × 2, one pixel": (nn.max_pool2d, 1, None),

@@ -109,8 +109,8 @@ def _backward(
     W_hh: Any,
     slope: Any = lambda h: 1 - h**2,
     off: Any = 0,
-    carry: Any = True,
-    side: Any = False,
+    carry: bool = True,
+    side: bool = False,
 ) -> Any:
     """Return the five gradients, or those of a usual mistake."""
     before = np.concatenate([h0[None], h])
@@ -162,7 +162,7 @@ def truncated(answer: Any) -> None:
 
         def pieces(
             carry: Any,
-            whole_only: Any = False,
+            whole_only: bool = False,
             x: Any = x,
             h0: Any = h0,
             weights: Any = (W_xh, W_hh, b_h),

@@ -42,7 +42,7 @@ def generator_gradient(answer: Any) -> None:
         def loss(
             vector: Any,
             G: Any = G,
-            D: int = D,
+            D: Any = D,
             params_G: Any = params_G,
             params_D: Any = params_D,
             z: Any = z,

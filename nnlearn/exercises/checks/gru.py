@@ -92,8 +92,8 @@ def _states(
     b: Any,
     *,
     order: Any = (0, 1, 2),
-    early: Any = False,
-    turned: Any = False,
+    early: bool = False,
+    turned: bool = False,
     bend: Any = np.tanh,
     reset: Any = "",
 ) -> Any:
@@ -129,8 +129,8 @@ def _step(a: Any, h_before: Any, W_h: Any) -> Any:
 
 def _back(
     dh: Any, h_before: Any, r: Any, u: Any, candidate: Any, s_c: Any, W_h: Any, *,
-    share: Any = None, difference: Any = None, met: Any = None, sloped: Any = True, bent: Any = True,
-    reset: Any = True, ways: Any = (1, 1),
+    share: Any = None, difference: Any = None, met: Any = None, sloped: bool = True,
+    bent: bool = True, reset: bool = True, ways: Any = (1, 1),
 ) -> Any:  # fmt: skip
     """Return dz and the gradient of the state before; or those of a usual mistake."""
     dz_c = dh * (1 - u if share is None else share) * (1 - candidate**2 if bent else 1)

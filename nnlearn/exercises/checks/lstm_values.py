@@ -26,8 +26,8 @@ def step(
     order: Any = (0, 1, 2, 3),
     bend: Any = np.tanh,
     shown: Any = np.tanh,
-    late: Any = True,
-    gated: Any = True,
+    late: bool = True,
+    gated: bool = True,
 ) -> Any:
     """One LSTM step, one sum after the other; or a usual mistake."""
     rows = range(len(b))
@@ -49,8 +49,8 @@ def cell(z: Any, c_before: Any) -> Any:
 
 def cell_back(
     dh: Any, dc_later: Any, f: Any, i: Any, o: Any, candidate: Any, c_before: Any, c: Any, *,
-    add: Any = "both", opened: Any = True, bent: Any = True, sloped: Any = True,
-    a_gate: Any = False, kept: Any = None, mixed: Any = False,
+    add: Any = "both", opened: bool = True, bent: bool = True, sloped: bool = True,
+    a_gate: bool = False, kept: Any = None, mixed: bool = False,
 ) -> Any:  # fmt: skip
     """Return dz and what goes to the cell before; or those of a usual mistake."""
     shown = dh * (o if opened else 1) * (1 - np.tanh(c) ** 2 if bent else 1)
@@ -83,7 +83,7 @@ def backward(
     W_h: Any,
     *,
     dc: Any = "add",
-    states: Any = True,
+    states: bool = True,
     off: Any = 0,
     cell: Any = 0,
     **cells: Any,
