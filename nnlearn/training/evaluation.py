@@ -57,7 +57,7 @@ def accuracy(logits: Array, labels: Array) -> float:
     Parameters
     ----------
     logits : array, shape (..., K), floating-point
-        With K = 1, or without that axis, a positive logit says class 1.
+        With K = 1, or as one row (N,), a positive logit says class 1.
     labels : array, shape (...)
         Class numbers, not one-hot.
 
@@ -102,7 +102,8 @@ def _check(logits: Array, labels: Array) -> None:
     if given == shape and len(shape) > 1 and shape[-1] > 1:
         raise ValueError(
             f"accuracy: labels has shape {given}, as logits have, expected {shape[:-1]}: the "
-            "number of the class, not one-hot; xp.argmax(labels, axis=-1) gives it"
+            "number of the class, not one-hot; xp.argmax(labels, axis=-1) gives it. "
+            "If each logit is a yes or no of its own: accuracy(logits[..., None], labels)"
         )
     if given not in (shape, shape[:-1]):
         raise ValueError(

@@ -63,7 +63,8 @@ class History(dict[str, list[Any]]):
         """Return the first, the best and the last entry as a table."""
         unit, positions = self._axis()
         count = self.epochs
-        caption = f"History of {count} {'epochs' if unit == 'epoch' else 'entries'}"
+        one, several = ("epoch", "epochs") if unit == "epoch" else ("entry", "entries")
+        caption = f"History of {count} {one if count == 1 else several}"
         shown = {"first": 0, "best": self.best_epoch, "last": count - 1}
         columns = {k: i for k, i in shown.items() if i is not None and count}
         head = (unit, *(f"{k} {positions[i]}" for k, i in columns.items()))
@@ -96,7 +97,7 @@ class History(dict[str, list[Any]]):
             If nothing is recorded.
         """
         try:
-            from matplotlib.figure import Figure
+            import matplotlib.pyplot as plt
         except ImportError as error:
             raise ImportError(
                 "History.plot: matplotlib draws it; pip install matplotlib"
@@ -105,11 +106,14 @@ class History(dict[str, list[Any]]):
         if not panels:
             raise ValueError("History.plot: nothing is recorded yet")
         unit, positions = self._axis()
-        figure = Figure(figsize=(6.4, 1.0 + 2.4 * len(panels)), layout="constrained")
+        # made by pyplot, which lets a notebook show it, and closed, so that it shows it only once
+        figure = plt.figure(figsize=(6.4, 1.0 + 2.4 * len(panels)), layout="constrained")
+        plt.close(figure)
         axes = figure.subplots(len(panels), sharex=True, squeeze=False)[:, 0]
         for ax, (title, names) in zip(axes, panels.items(), strict=True):
             for name, color in zip(names, _COLORS, strict=False):
                 _draw(ax, positions, self[name], name.replace("_", " "), color)
+            _keep_apart(ax)
             ax.set_ylabel(title)
             ax.spines[["top", "right"]].set_visible(False)
             ax.margins(x=0.02)
@@ -143,8 +147,18 @@ def _draw(
     """Draw a line, and write its name where it ends."""
     at = list(positions)[-len(values) :]
     ax.plot(at, values, color=color, marker="o" if len(values) == 1 else None)
-    end = (at[-1], values[-1])
-    ax.annotate(name, end, (6, 0), textcoords="offset points", color=color, va="center")
+    finite = [i for i, value in enumerate(values) if math.isfinite(value)]
+    if finite:
+        end = (at[finite[-1]], values[finite[-1]])
+        ax.annotate(name, end, (6, 0), textcoords="offset points", color=color, va="center")
+
+
+def _keep_apart(ax: Any) -> None:
+    """Move the names of two lines up and down, where they would lie on each other."""
+    low, high = ax.get_ylim()
+    names = sorted(ax.texts, key=lambda text: text.xy[1])
+    if len(names) == 2 and names[1].xy[1] - names[0].xy[1] < 0.1 * (high - low):
+        names[0].xyann, names[1].xyann = (6, -7), (6, 7)
 
 
 def _text(value: Any) -> str:

@@ -74,7 +74,12 @@ def test_it_is_where_the_current_backend_is(backend):
 @pytest.mark.parametrize(
     ("model", "shape", "error", "message"),
     [
-        (nested(), (2, 8, 9, 2), ValueError, r"summary: layer 0, Conv2D\(.*\): x has .* 2 channels"),
+        (
+            nested(),
+            (2, 8, 9, 2),
+            ValueError,
+            r"summary: layer 0, Conv2D\(.*\): x has .* 2 channels",
+        ),
         (nested(), (2, 10, 8, 1), ValueError, r"summary: layer 2\.1, Dense\(128, 4\): dense: "),
         (nn.Dense(3, 2), (1, 4), ValueError, r"summary: Dense\(3, 2\): dense: "),
         (nn.Dense(3, 2), 3, ValueError, "input_shape is 3, expected the shape of x, batch incl"),

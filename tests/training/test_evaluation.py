@@ -59,3 +59,12 @@ def test_accuracy_of_yes_and_no_takes_no_class_numbers_for_logits(shape):
 def test_accuracy_refuses_labels_that_do_not_fit(logits, labels, message):
     with pytest.raises(ValueError, match=message):
         nn.accuracy(np.ones(logits), np.ones(labels, int))
+
+
+def test_several_answers_of_yes_and_no_for_each_example(rng):
+    """Shaped like one-hot labels, they are refused with the way to say what is meant."""
+    logits, labels = rng.normal(size=(20, 3)), rng.integers(0, 2, (20, 3))
+    with pytest.raises(ValueError, match=r"accuracy\(logits\[\.\.\., None\], labels\)"):
+        nn.accuracy(logits, labels)
+    share = np.mean((logits > 0) == labels)
+    assert abs(nn.accuracy(logits[..., None], labels) - share) < 1e-6

@@ -3,6 +3,9 @@
 import builtins
 import math
 
+import matplotlib.pyplot as plt
+import nbclient
+import nbformat
 import pytest
 
 import nnlearn as nn
@@ -61,6 +64,7 @@ def test_it_prints_as_a_table():
         "seen                   ab        ab",
     ]
     assert repr(nn.History()) == "History of 0 epochs"
+    assert repr(nn.History(loss=[1.0])).startswith("History of 1 epoch\n")
     page = trained()._repr_html_()
     assert "<caption>History of 3 epochs</caption>" in page
     assert '<th scope="row">accuracy</th><td>0.25</td><td>0.75</td><td>0.5</td>' in page
@@ -91,6 +95,32 @@ def test_the_figure_of_a_game_goes_by_steps():
     assert list(value.lines[0].get_xdata()) == [100, 200]
     assert loss.get_xlabel() == "step"
     assert len(loss.lines) == 1  # no best epoch
+
+
+def test_names_that_would_lie_on_each_other_are_moved():
+    history = nn.History(loss=[3.0, 1.0], validation_loss=[4.0, 1.05])
+    lower, upper = history.plot().axes[0].texts
+    assert lower.xyann[1] < 0 < upper.xyann[1]
+    assert [text.xyann for text in trained().plot().axes[0].texts] == [(6, 0), (6, 0)]
+
+
+def test_a_line_that_ends_in_no_number_has_its_name_at_the_last_one():
+    history = nn.History(loss=[3.0, 1.0, math.nan], error=[math.nan] * 3)
+    losses, errors = history.plot().axes
+    assert losses.texts[0].xy == (2, 1.0)
+    assert len(errors.texts) == 0
+
+
+def test_a_notebook_shows_the_figure_once():
+    """Also where nobody has imported matplotlib before; a figure left open would come twice."""
+    lines = "import nnlearn as nn", "nn.History(loss=[2.0, 1.0]).plot()"
+    cells = [nbformat.v4.new_code_cell(line) for line in lines]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
+    assert ["image/png" in output.data for output in notebook.cells[1].outputs] == [True]
+    before = plt.get_fignums()
+    trained().plot()
+    assert plt.get_fignums() == before
 
 
 def test_nothing_to_draw():
