@@ -211,3 +211,31 @@ def test_forms_that_do_not_fit(optimizer):
     with pytest.raises(ValueError, match=r"has shape \(3,\), expected that of .*\(2,\)"):
         optimizer.step(small, small.zeros_like())
     assert optimizer.steps == 1  # what is refused is no step
+
+
+def test_a_step_takes_over_what_a_layer_remembers(space):
+    """The gradient carries the new running statistics; whoever takes the step takes them too."""
+    model, x = nn.BatchNorm(2), np.array([[1.0, 4.0], [3.0, 8.0]])
+    params = model.init(dtype="float64")
+    state = nn.Parameters(space.array(params.state.vector), params.state.layout)
+    params = nn.Parameters(space.array(params.vector), params.layout, state)
+    y, backward = nn.vjp(model, params, space.array(x), wrt=0)
+    grads = backward(y)
+    close(nn.to_numpy(params.state["mean"]), [0, 0], 0, "a pass changes nothing")
+    nn.SGD(0.1).step(params, grads)
+    close(nn.to_numpy(params.state["mean"]), [0.2, 0.6], 1e-12, "mean")
+    close(nn.to_numpy(params.state["variance"]), [0.9 + 0.2, 0.9 + 0.8], 1e-12, "variance")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda p: nn.SGD(0.1).step(p.vector, p), TypeError, "SGD.step: params is ndarray, expec"),
+        (lambda p: nn.SGD(0.1).step(p, p.vector), TypeError, "SGD.step: grads is ndarray, expect"),
+        (lambda p: nn.Adam(p), TypeError, "Adam: learning_rate is Parameters, expected a number"),
+        (lambda p: nn.Adam().nothing, AttributeError, "^Adam has no attribute 'nothing'$"),
+    ],
+)
+def test_what_is_none(call, error, message):
+    with pytest.raises(error, match=message):
+        call(nn.Parameters(np.zeros(3), {"W": (3,)}))
