@@ -144,3 +144,32 @@ __all__ = [
     "use_backend",
     "vjp",
 ]
+
+#: What other libraries call what is here.
+_ELSEWHERE = {
+    "Linear": "nn.Dense(inputs, outputs)",
+    "Conv2d": "nn.Conv2D(inputs, outputs, size)",
+    "ConvTranspose2d": "nn.ConvTranspose2D(inputs, outputs, size)",
+    "MaxPool2d": "nn.MaxPool2D(size)",
+    "MaxPooling2D": "nn.MaxPool2D(size)",
+    "AveragePooling2D": "nn.AvgPool2D(size)",
+    "BatchNormalization": "nn.BatchNorm(features)",
+    "BatchNorm1d": "nn.BatchNorm(features)",
+    "BatchNorm2d": "nn.BatchNorm(features)",
+    "CrossEntropyLoss": "nn.softmax_cross_entropy(logits, labels)",
+    "BCEWithLogitsLoss": "nn.sigmoid_cross_entropy(logits, targets)",
+    "MSELoss": "nn.mean_squared_error(prediction, target)",
+    "Module": "nn.Layer",
+    "Model": "nn.Sequential(*layers)",
+    "grad": "nn.vjp(f, *args) gives the value and its backward function",
+    "value_and_grad": "nn.vjp(f, *args) gives the value and its backward function",
+    "no_grad": "calling a model or an operation records nothing",
+    "tensor": "nn.asarray(a)",
+    "array": "nn.asarray(a)",
+}
+
+
+def __getattr__(name: str) -> object:
+    ours = _ELSEWHERE.get(name)
+    hint = f"; here it is {ours}" if ours else ""
+    raise AttributeError(f"module 'nnlearn' has no attribute {name!r}{hint}", name=name)

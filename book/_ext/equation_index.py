@@ -26,15 +26,21 @@ def _entry(equation):
     links = [f"derived at {{eq}}`{equation.label}`"]
     if equation.functions:
         links.append("computed by " + ", ".join(_function(f) for f in equation.functions))
-    proofs = [f"[`{p.name}`](#{p.anchor})" for p in equation.proofs]
     tried = [] if equation.functions else [_function(f) for f in equation.tried]
     on = " on " + ", ".join(tried) if tried else ""
-    links.append("proved by " + (", ".join(proofs) or "no test") + on)
+    if equation.proofs:
+        links.append("proved by " + _links(equation.proofs) + on)
+    if equation.checks:
+        links.append("checked as mathematics by " + _links(equation.checks))
     if equation.exercises:
         exercises = ", ".join(f"[{title}](#{label})" for label, title in equation.exercises)
         links.append("practised in " + exercises)
     text = [f"`{equation.label}`", f"$$\n{equation.tex}\n$$", " · ".join(links)]
     return ["::::{container} equation", "\n\n".join(text), "::::", ""]
+
+
+def _links(proofs):
+    return ", ".join(f"[`{p.name}`](#{p.anchor})" for p in proofs)
 
 
 def _function(name):
@@ -46,28 +52,34 @@ def _function(name):
 
 
 class Proofs(SphinxDirective):
-    """The source of every test that proves an equation, each with an anchor."""
+    """The source of every test of an equation, each with an anchor."""
 
     def run(self):
         self.env.note_reread()
-        proved = {}
-        for label, proof in equations.marks():
-            proved.setdefault(proof, []).append(label)
+        said = {}  # of each test: what it says of which equations
+        for mark, verb in (("equation", "Proves"), ("theorem", "Checks as mathematics")):
+            for label, proof in equations.marks(mark=mark):
+                said.setdefault(proof, {}).setdefault(verb, []).append(label)
         lines = []
-        for file, group in groupby(proved.items(), key=lambda item: item[0].file):
+        tests = sorted(said.items(), key=lambda item: item[0].file)
+        for file, group in groupby(tests, key=lambda item: item[0].file):
             lines += [f"## tests/{file}", ""]
-            for proof, labels in group:
-                references = ", ".join(f"{{eq}}`{label}`" for label in dict.fromkeys(labels))
+            for proof, verbs in group:
+                sentences = [f"{verb} {_references(labels)}." for verb, labels in verbs.items()]
                 lines += [
                     f"({proof.anchor})=",
                     f"### {proof.name}",
                     "",
-                    f"Proves {references}.",
+                    " ".join(sentences),
                     "",
                     f"````python\n{proof.source}\n````",
                     "",
                 ]
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+def _references(labels):
+    return ", ".join(f"{{eq}}`{label}`" for label in dict.fromkeys(labels))
 
 
 def link_labels(app, what, name, obj, options, lines):

@@ -42,7 +42,8 @@ class Equation:
     page: str
     tex: str
     functions: list[str] = field(default_factory=list)
-    proofs: list[Proof] = field(default_factory=list)
+    proofs: list[Proof] = field(default_factory=list)  # that our code computes it
+    checks: list[Proof] = field(default_factory=list)  # as mathematics, where no code of ours does
     exercises: list[tuple[str, str]] = field(default_factory=list)  # (label, "Exercise 1.2")
     references: int = 0
 
@@ -86,25 +87,29 @@ def labels(root=ROOT):
     ]
 
 
-def marks(root=ROOT):
-    """Return (label, proof) for every label that a test is marked with."""
+def marks(root=ROOT, mark="equation"):
+    """Return (label, proof) for every label that a test is marked with.
+
+    The mark is `equation` where the test proves that our code computes it, and `theorem` where it
+    checks the mathematics alone.
+    """
     found = []
     for path in sorted((root / "tests").rglob("test_*.py")):
         file = path.relative_to(root / "tests").as_posix()
         text = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                for label in _marked(node):
+                for label in _marked(node, mark):
                     source = _with_decorators(text, node)
                     found.append((label, Proof(file, node.name, source)))
     return found
 
 
-def _marked(node):
+def _marked(node, mark):
     return [
         argument.value
         for decorator in node.decorator_list
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.equation"
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == f"pytest.mark.{mark}"
         for argument in decorator.args
         if isinstance(argument, ast.Constant)
     ]
@@ -156,6 +161,9 @@ def collect(root=ROOT):
     for label, proof in marks(root):
         if label in found:
             found[label].proofs.append(proof)
+    for label, proof in marks(root, "theorem"):
+        if label in found:
+            found[label].checks.append(proof)
     for label, function in mentions(root):
         if label in found and not function.endswith("."):
             found[label].functions.append(function)

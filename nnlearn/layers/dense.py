@@ -127,6 +127,7 @@ class Dropout(Layer):
         The probability of dropping, in [0, 1).
     """
 
+    @usage("nn.Dropout(p)", rate="it is p, the probability of dropping")
     def __init__(self, p: float) -> None:
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p is {p}, expected a probability in [0, 1)")

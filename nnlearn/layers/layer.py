@@ -159,6 +159,7 @@ class Layer(Described, ABC):
 
         return y, backward
 
+    @usage("model.summary(input_shape), the shape of x with the batch, such as (1, 784)")
     def summary(self, input_shape: Sequence[int] | Array) -> Summary:
         """Tell, as a table, what shape each layer gives and how many parameters it has.
 

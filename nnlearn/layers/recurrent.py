@@ -19,12 +19,14 @@ from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import Waiting
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Draw, Layer
+from nnlearn.layers.settings import RECURRENT
 from nnlearn.operations.embedding import embedding
 from nnlearn.operations.gru import gru
 from nnlearn.operations.lstm import lstm
 from nnlearn.operations.rnn import rnn
 from nnlearn.parameters import Parameters
 from nnlearn.shapes import positive_integer
+from nnlearn.usage import usage
 
 
 class Recurrent(Layer):
@@ -35,6 +37,7 @@ class Recurrent(Layer):
     states: tuple[str, ...] = ("h",)
     blocks = 1  # how many blocks of H rows the weights have
 
+    @usage("nn.RNN(inputs, hidden)", **RECURRENT)
     def __init__(
         self,
         inputs: int,
@@ -204,6 +207,7 @@ class LSTM(Gated):
     states = ("h", "c")
     blocks = 4
 
+    @usage("nn.LSTM(inputs, hidden)", **RECURRENT)
     def __init__(
         self, inputs: int, hidden: int, *, forget_bias: float = 1.0, **settings: Any
     ) -> None:
@@ -237,6 +241,7 @@ class GRU(Gated):
     blocks = 3
     keeping = 1
 
+    @usage("nn.GRU(inputs, hidden)", **RECURRENT)
     def __init__(
         self, inputs: int, hidden: int, *, update_bias: float = 0.0, **settings: Any
     ) -> None:

@@ -42,6 +42,7 @@ class Sequential(Layer):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 hint = "; write nn.Sequential(*layers)" if isinstance(layer, list | tuple) else ""
+                hint = hint or (", such as nn.ReLU() is" if callable(layer) else "")
                 raise TypeError(f"Sequential: layer {i} is {layer!r}, expected a layer{hint}")
         self.layers = {str(i): layer for i, layer in enumerate(layers)}
         self.shares_batch = any(layer.shares_batch for layer in layers)

@@ -41,6 +41,19 @@ SIZES = {
     "bias": "every layer has one",
 }
 
+#: What others call the settings of a recurrent layer.
+RECURRENT = {
+    **SIZES,
+    "input_size": "say inputs",
+    "hidden_size": "say hidden",
+    "return_sequences": "last=True gives the last state alone, last=False all of them",
+    "return_state": "give memory={} to the call: it holds the last states afterwards",
+    "num_layers": "put several into nn.Sequential",
+    "batch_first": "put nn.TimeFirst() before it",
+    "bidirectional": "there is one direction",
+    "dropout": "nn.Dropout(p) is a layer of its own",
+}
+
 
 class Described:
     """The settings and the text of a layer, from the arguments of its constructor."""

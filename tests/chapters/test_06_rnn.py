@@ -5,28 +5,19 @@ What the chapter computes with a function of its own is taken out of the chapter
 
 import collections
 import itertools
-import json
 import math
 
 import numpy as np
 import pytest
 import scipy.stats
 import torch
+from notebooks import cells_of, code_cells, run
 from paths import BOOK
 
 import nnlearn as nn
 
 CHAPTER = BOOK / "06-rnn.ipynb"
-
-
-def chapter(*ids, **names):
-    """Run some of the chapter's cells, and give what they define."""
-    names = {"np": np, "nn": nn, "collections": collections, **names}
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    for cell in cells:
-        if cell["id"] in ids:
-            exec("".join(cell["source"]), names)  # what the reader sees is what is tested
-    return names
+chapter = cells_of("06-rnn", collections=collections)
 
 
 @pytest.fixture
@@ -149,6 +140,7 @@ def test_rnn_dh(case):
     """What arrives at a state by all ways, against a nudge of that state."""
     x, _, W_xh, W_hh, b_h, g = case
     h, dh, _ = totals(*case)
+    np.testing.assert_allclose(nn.rnn(*case[:5]), h[1:], rtol=1e-12)
     for t in range(len(x)):
         loss = []
         for step in (1e-6, -1e-6):
@@ -339,7 +331,13 @@ def test_bptt_factored(one_sequence):
         if k < len(x):
             recursion = g[k - 1, 0] + W_hh.T @ slopes[k + 1] @ dh[k, 0]
             np.testing.assert_allclose(recursion, total, rtol=1e-9, atol=1e-12)
+        if k < len(x):  # the package's: what comes back to h_k, and the loss that looks at it
+            rest = (x[k:], h[k][None], W_xh, W_hh, b_h)
+            ours = g[k - 1] + nn.vjp(nn.rnn, *rest, wrt=1)[1](g[k:])
+            np.testing.assert_allclose(ours[0], total, rtol=1e-9, atol=1e-12)
     summed = sum(np.outer(slopes[k] @ dh[k - 1, 0], h[k - 1]) for k in range(1, len(x) + 1))
+    ours = nn.vjp(nn.rnn, x, h0, W_xh, W_hh, b_h, wrt=3)[1](g)
+    np.testing.assert_allclose(summed, ours, rtol=1e-9, atol=1e-12)
     theirs = torch_rnn(x, h0, W_xh, W_hh, b_h, g)[3]
     np.testing.assert_allclose(summed, theirs, rtol=1e-9, atol=1e-12)
 
@@ -501,12 +499,11 @@ def letters():
 
 def _function(cell_id, name):
     """One function of a cell that also does other work."""
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    source = next("".join(c["source"]) for c in cells if c["id"] == cell_id)
+    source = next("".join(c["source"]) for c in code_cells(CHAPTER) if c["id"] == cell_id)
     start = source.index(f"def {name}(")
     end = source.find("\n\n\n", start)
     names = {"np": np, "nn": nn, "ALPHABET": "abcdefghijklmnopqrstuvwxyz."}
-    exec(source[start : end if end > 0 else None], names)
+    run(source[start : end if end > 0 else None], names, f"{CHAPTER.name}#{cell_id}")
     return names[name]
 
 
@@ -675,14 +672,23 @@ def test_skill(oil, rng):
     v = oil["v"]
     test = np.arange(800, 900)
     mean_so_far = oil["methods"]["mean so far"](v, np.arange(26, 800), test)
-    literal = [sum(v[:w]) / w for w in test]
-    np.testing.assert_allclose(mean_so_far, literal, rtol=1e-12)
+    means = [sum(v[:w]) / w for w in test]
+    np.testing.assert_allclose(mean_so_far, means, rtol=1e-12)
 
     def skill(forecast):
-        reference = sum((v[w] - m) ** 2 for w, m in zip(test, literal, strict=True))
+        reference = sum((v[w] - m) ** 2 for w, m in zip(test, means, strict=True))
         return 1 - sum((v[test] - forecast) ** 2) / reference
 
     assert skill(mean_so_far) == pytest.approx(0, abs=1e-12)
+    # The chapter's own cell, over its own weeks; its network is replaced by a fast forecast.
+    last_week = oil["methods"]["last week"]
+    shown = chapter("rnn-oil-run", **{**oil, "rnn_forecast": lambda seed: last_week})
+    weeks = np.concatenate([np.arange(len(v))[test] for _, test in oil["blocks"]])
+    reference = sum((v[w] - sum(v[:w]) / w) ** 2 for w in weeks)
+    literal = 1 - sum((v[w] - v[w - 1]) ** 2 for w in weeks) / reference
+    assert shown["skill"]["last week"] == pytest.approx([literal])
+    assert shown["skill"]["RNN"] == pytest.approx(3 * [literal])
+    assert shown["skill"]["mean so far"] == pytest.approx([0], abs=1e-12)
     assert skill(v[test]) == 1
     from sklearn.metrics import r2_score
 

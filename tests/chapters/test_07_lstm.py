@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from notebooks import cells_of
 from paths import BOOK
 
 import nnlearn as nn
@@ -23,14 +24,7 @@ sys.path.insert(0, str(CHAPTER.parent))
 
 from studies import lstm_chorales, lstm_memory  # noqa: E402
 
-
-def chapter(*ids, **names):
-    """Run some of the chapter's cells, and give what they define."""
-    names = {"np": np, "nn": nn, "importlib": importlib, "music": music, **names}
-    for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]:
-        if cell["id"] in ids:
-            exec("".join(cell["source"]), names)  # what the reader sees is what is tested
-    return names
+chapter = cells_of("07-lstm", importlib=importlib, music=music)
 
 
 @pytest.fixture
@@ -173,27 +167,49 @@ def test_lstm_z(case):
     np.testing.assert_allclose(package(case)[0][0], [v["h"] for v in values], rtol=1e-11)
 
 
+def seen_alone(z):
+    """The gates and the candidate of one step of `nn.lstm`, each where nothing hides it.
+
+    With W_x the identity, the input is z. A candidate of 0 leaves the forget gate alone to be
+    seen in C, and C = 0 before the step the other two factors.
+    """
+    H = len(z) // 4
+    rows = {name: slice(k * H, (k + 1) * H) for k, name in enumerate(("f", "i", "o", "candidate"))}
+
+    def step(c0, name=None, value=0.0):
+        x = z.copy()
+        if name is not None:
+            x[rows[name]] = value
+        empty = np.zeros((1, H)), np.full((1, H), c0)
+        h, C = nn.lstm(x[None, None], *empty, np.eye(4 * H), np.zeros((4 * H, H)), 0 * z)
+        return h[0, 0], C[0, 0]
+
+    h, C = step(3.0)
+    return {
+        "f": step(1.0, "candidate", 0.0)[1],
+        "i": step(0.0, "candidate", 40.0)[1],  # tanh(40) and sigmoid(40) are 1 to the last digit
+        "candidate": step(0.0, "i", 40.0)[1],
+        "o": h / np.tanh(C),
+    }
+
+
 @pytest.mark.equation("eq-lstm-gates")
 def test_lstm_gates(case):
-    """The package's gates, seen through squash, and through what each of them does alone."""
     H = len(case[1])
     for v in forward(*case[:6]):
-        gates = v["z"].copy()[:, None]
-        importlib.import_module("nnlearn.operations.lstm").squash(gates)
-        np.testing.assert_allclose(gates[:H, 0], v["f"], rtol=1e-12)
-        np.testing.assert_allclose(gates[H : 2 * H, 0], v["i"], rtol=1e-12)
-        np.testing.assert_allclose(gates[2 * H : 3 * H, 0], v["o"], rtol=1e-12)
+        ours = seen_alone(v["z"])
+        for name in ("f", "i", "o"):
+            np.testing.assert_allclose(ours[name], v[name], rtol=1e-12)
         theirs = torch.sigmoid(torch.tensor(v["z"][: 3 * H])).numpy()
-        np.testing.assert_allclose(gates[: 3 * H, 0], theirs, rtol=1e-12)
+        gates = np.concatenate([ours[name] for name in ("f", "i", "o")])
+        np.testing.assert_allclose(gates, theirs, rtol=1e-12)
 
 
 @pytest.mark.equation("eq-lstm-candidate")
 def test_lstm_candidate(case):
     H = len(case[1])
     for v in forward(*case[:6]):
-        gates = v["z"].copy()[:, None]
-        importlib.import_module("nnlearn.operations.lstm").squash(gates)
-        np.testing.assert_allclose(gates[3 * H :, 0], v["candidate"], rtol=1e-12)
+        np.testing.assert_allclose(seen_alone(v["z"])["candidate"], v["candidate"], rtol=1e-12)
         theirs = torch.tanh(torch.tensor(v["z"][3 * H :])).numpy()
         np.testing.assert_allclose(v["candidate"], theirs, rtol=1e-12)
 
@@ -582,9 +598,11 @@ def test_gru_gates(gru_case):
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     weights = {n: torch.tensor(a) for n, a in zip(names, arrays, strict=True)}
     h = torch.tensor(h0)[None]
-    for x_t, v in zip(x, gru_forward(*gru_case[:5]), strict=True):
-        h = torch.func.functional_call(cell, weights, (torch.tensor(x_t)[None], h))
+    ours = nn.gru(x[:, None], h0[None], W_x, W_h, b)[:, 0]
+    for t, v in enumerate(gru_forward(*gru_case[:5])):
+        h = torch.func.functional_call(cell, weights, (torch.tensor(x[t])[None], h))
         np.testing.assert_allclose(v["h"], h[0].numpy(), rtol=1e-10)
+        np.testing.assert_allclose(ours[t], h[0].numpy(), rtol=1e-10)
 
 
 @pytest.mark.equation("eq-gru-candidate")
@@ -603,45 +621,71 @@ def test_gru_candidate(gru_case):
     np.testing.assert_allclose(h, np.tanh(x @ W_x[2 * H :].T + b[2 * H :]), rtol=1e-12)
 
 
+def gru_back(case):
+    """What `nn.gru` finds on its way back, at every step: dh, dz by its three parts, and ds.
+
+    With W_x the identity, dx is dz. What the rest of the sequence sends back to a state is dh
+    without g. And a step's share of dW_h is the outer product of ds and the state before it.
+    """
+    x, h0, W_x, W_h, b, g = case
+    (T, H), drive, unit = g.shape, (x @ W_x.T)[:, None], np.eye(len(b))
+    before = np.concatenate([h0[None], nn.gru(drive, h0[None], unit, W_h, b)[:, 0]])
+    dh, dW_h = g.copy(), np.zeros((T + 1, *W_h.shape))
+    for t in range(T):
+        arguments = (drive[t:], before[t][None], unit, W_h, b)
+        dx, arriving, _, dW_h[t], _ = nn.vjp(nn.gru, *arguments)[1](g[t:, None])
+        if t == 0:
+            dz = dx[:, 0]
+        else:
+            dh[t - 1] += arriving[0]
+    ds = [(dW_h[t] - dW_h[t + 1]) @ before[t] / (before[t] @ before[t]) for t in range(T)]
+    parts = zip(("z_r", "z_u", "z_c"), np.split(dz, 3, axis=1), strict=True)
+    return {"dh": dh, "ds": np.array(ds), **dict(parts)}
+
+
 @pytest.mark.equation("eq-gru-dh")
 def test_gru_dh(gru_case):
     *arrays, g = gru_case
-    values, dh, ds = gru_forward(*arrays), gru_nudges(gru_case, "h"), gru_nudges(gru_case, "s")
+    values, back = gru_forward(*arrays), gru_back(gru_case)
+    near(back["dh"], gru_nudges(gru_case, "h"))
     for t, g_t in enumerate(g):
-        later = t + 1 < len(g)
-        expected = g_t + (values[t + 1]["u"] * dh[t + 1] + arrays[3].T @ ds[t + 1] if later else 0)
-        near(dh[t], expected)
+        expected = g_t
+        if t + 1 < len(g):
+            expected = g_t + values[t + 1]["u"] * back["dh"][t + 1] + arrays[3].T @ back["ds"][t + 1]
+        near(back["dh"][t], expected)
 
 
 @pytest.mark.equation("eq-gru-dcandidate")
 def test_gru_dcandidate(gru_case):
-    dh = gru_nudges(gru_case, "h")
+    back = gru_back(gru_case)
+    near(back["z_c"], gru_nudges(gru_case, "z_c"))
     for t, v in enumerate(gru_forward(*gru_case[:5])):
-        expected = dh[t] * (1 - v["u"]) * (1 - v["candidate"] ** 2)
-        near(gru_nudges(gru_case, "z_c")[t], expected)
+        near(back["z_c"][t], back["dh"][t] * (1 - v["u"]) * (1 - v["candidate"] ** 2))
 
 
 @pytest.mark.equation("eq-gru-du")
 def test_gru_du(gru_case):
-    dh = gru_nudges(gru_case, "h")
+    back = gru_back(gru_case)
+    near(back["z_u"], gru_nudges(gru_case, "z_u"))
     for t, v in enumerate(gru_forward(*gru_case[:5])):
-        expected = dh[t] * (v["before"] - v["candidate"]) * v["u"] * (1 - v["u"])
-        near(gru_nudges(gru_case, "z_u")[t], expected)
+        slope = v["u"] * (1 - v["u"])
+        near(back["z_u"][t], back["dh"][t] * (v["before"] - v["candidate"]) * slope)
 
 
 @pytest.mark.equation("eq-gru-dr")
 def test_gru_dr(gru_case):
-    dz_c, H = gru_nudges(gru_case, "z_c"), len(gru_case[1])
+    back, H = gru_back(gru_case), len(gru_case[1])
+    near(back["z_r"], gru_nudges(gru_case, "z_r"))
     for t, v in enumerate(gru_forward(*gru_case[:5])):
-        expected = dz_c[t] * v["s"][2 * H :] * v["r"] * (1 - v["r"])
-        near(gru_nudges(gru_case, "z_r")[t], expected)
+        near(back["z_r"][t], back["z_c"][t] * v["s"][2 * H :] * v["r"] * (1 - v["r"]))
 
 
 @pytest.mark.equation("eq-gru-ds")
 def test_gru_ds(gru_case):
-    parts = [gru_nudges(gru_case, name) for name in ("z_r", "z_u", "z_c")]
+    back = gru_back(gru_case)
+    near(back["ds"], gru_nudges(gru_case, "s"))
     r = np.array([v["r"] for v in gru_forward(*gru_case[:5])])
-    near(gru_nudges(gru_case, "s"), np.concatenate([parts[0], parts[1], parts[2] * r], axis=1))
+    near(back["ds"], np.concatenate([back["z_r"], back["z_u"], back["z_c"] * r], axis=1))
 
 
 @pytest.mark.equation("eq-gru-dweights")
