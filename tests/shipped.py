@@ -6,12 +6,15 @@ from types import SimpleNamespace
 
 from paths import BOOK, PACKAGE
 
-#: Where an equation is computed. `book` and `exercises` compute none, `shapes` only looks.
+#: Where an equation is computed; `arrays`, `derivative` and `shapes` only serve those who do.
 _PLACES = tuple(
-    f"{PACKAGE / part}"
-    for part in ("operations/", "layers/", "training/", "data/", "arrays/")
-    + ("checking.py", "derivative.py", "parameters.py")
-) + (f"{BOOK}/",)
+    str(PACKAGE / part)
+    for part in ("operations/", "layers/", "training/", "data/", "book/music.py", "checking.py")
+)
+_STUDIES = str(BOOK / "studies/")
+_CELLS = f"{BOOK}/"  # of a chapter: `notebooks.run` gives them such file names
+#: Functions that compute nothing: to import, to make an object, to read data.
+_IDLE = ("<module>", "__init__", "load_")
 
 
 @contextlib.contextmanager
@@ -19,13 +22,13 @@ def watch():
     """Give an object whose `runs` becomes true as soon as a function of what is shipped runs.
 
     The profiler sees every call, so it stops at the first one that counts: a proof is as fast
-    with it as without. Cells are known by the file name that `notebooks.run` gives them.
+    with it as without.
     """
     seen = SimpleNamespace(runs=False)
     before = sys.getprofile()
 
     def look(frame, event, _):
-        if event == "call" and frame.f_code.co_filename.startswith(_PLACES):
+        if event == "call" and computes(frame.f_code):
             seen.runs = True
             sys.setprofile(before)
 
@@ -34,3 +37,11 @@ def watch():
         yield seen
     finally:
         sys.setprofile(before)
+
+
+def computes(code):
+    """Whether a code object is a part of what is shipped that can compute an equation."""
+    if code.co_filename.startswith(_CELLS) and ".ipynb#" in code.co_filename:
+        return True
+    shipped = code.co_filename.startswith((*_PLACES, _STUDIES))
+    return shipped and not code.co_name.startswith(_IDLE)

@@ -13,11 +13,13 @@ import scipy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from notebooks import cells_of
 from paths import BOOK
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 from witnesses import agree, batch_shapes, close, dtypes, layouts, place, seeds, torch_gradients
 
 import nnlearn as nn
+from nnlearn.training import adversarial
 
 KINDS = ("non-saturating", "minimax")
 shapes = batch_shapes.filter(lambda shape: 0 not in shape)
@@ -124,18 +126,7 @@ sys.path.insert(0, str(CHAPTER.parent))
 
 from studies import gan_digits, gan_ring  # noqa: E402
 
-
-def chapter(*ids, **names):
-    """Run some of the chapter's cells, and give what they define."""
-    names = {"np": np, "nn": nn, "scipy": scipy, **names}
-    cells = json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
-    for cell in cells:
-        if cell["id"] in ids:
-            source = "".join(cell["source"])
-            exec("\n".join(s for s in source.split("\n") if not s.startswith("print")), names)
-    return names
-
-
+chapter = cells_of("08-gan", scipy=scipy)
 PAIRS = {
     "bells": (scipy.stats.norm(0, 1), scipy.stats.norm(1, 1.5)),
     "logistic": (scipy.stats.logistic(-1, 0.5), scipy.stats.logistic(1, 1)),
@@ -161,15 +152,15 @@ def test_change_of_variables():
 
 
 @pytest.mark.equation("eq-inverse-transform")
-@pytest.mark.parametrize(
-    "wanted", [scipy.stats.expon(), scipy.stats.norm(2, 3), PAIRS["logistic"][0]]
-)
-def test_inverse_transform(wanted):
-    """Kolmogorov and Smirnov find no difference between the bent numbers and the law wanted."""
-    z = np.random.default_rng(0).random(20_000)
-    x = -np.log(1 - z) if wanted.dist.name == "expon" else wanted.ppf(z)
+def test_inverse_transform():
+    """Kolmogorov and Smirnov find no difference between the cell's numbers and the law wanted."""
+    shown, wanted = chapter("gan-inverse-code"), scipy.stats.expon()
+    np.testing.assert_allclose(wanted.cdf(shown["x"]), shown["z"], rtol=1e-9)
+    x = shown["x"][:20_000]
     assert scipy.stats.kstest(x, wanted.cdf).pvalue > 0.01
     assert scipy.stats.kstest(x + 0.1, wanted.cdf).pvalue < 0.01  # the test can fail
+    for other in (scipy.stats.norm(2, 3), PAIRS["logistic"][0]):  # the same z, bent otherwise
+        assert scipy.stats.kstest(other.ppf(shown["z"][:20_000]), other.cdf).pvalue > 0.01
 
 
 @pytest.mark.equation("eq-gan-value")
@@ -219,7 +210,7 @@ def test_discriminator_gradient(scale):
         nn.check_gradients(nn.gan_value, real, fake)
 
 
-@pytest.mark.equation("eq-optimal-discriminator")
+@pytest.mark.theorem("eq-optimal-discriminator")
 @densities
 def test_optimal_discriminator(first, second):
     """At each point a search for the best answer ends at the formula; its gradient is zero."""
@@ -245,25 +236,40 @@ def test_a_trained_discriminator_comes_near():
 @pytest.mark.equation("eq-optimal-logit")
 @densities
 def test_optimal_logit(first, second):
+    """σ of the logit is the best judge; the value that the chapter's cell takes with it, too."""
     x = np.linspace(-3, 4, 50)
     best = first.pdf(x) / (first.pdf(x) + second.pdf(x))
-    close(D(first.logpdf(x) - second.logpdf(x)), best, 1e-12, "D*")
+    close(nn.sigmoid(first.logpdf(x) - second.logpdf(x)), best, 1e-12, "D*")
+    slices = (np.arange(1000) + 0.5) / 1000
+    real, fake = first.ppf(slices), second.ppf(slices)
+    said = first.pdf(real) / (first.pdf(real) + second.pdf(real))
+    denied = second.pdf(fake) / (first.pdf(fake) + second.pdf(fake))
+    expected = np.mean(np.log(said)) + np.mean(np.log(denied))
+    found = chapter("gan-quadrature")["value_of_samples"](first, second, 1000)
+    assert found == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.equation("eq-kl-divergence")
 @densities
 def test_kl_divergence(first, second):
-    x = np.linspace(-60, 60, 400_001)
-    p, q = first.pdf(x), second.pdf(x)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        integrand = scipy.special.rel_entr(p, q)
-    value = np.trapezoid(np.where(np.isfinite(integrand), integrand, 0), x)
-    assert value > 0.01
-    assert np.trapezoid(scipy.special.rel_entr(p, p), x) == 0
+    """The integral as it is written; the chapter's cell takes the mean of two such integrals."""
+    x = np.linspace(-30, 30, 200_001)
+
+    def divergence(log_p, log_q):
+        return np.trapezoid(np.exp(log_p) * (log_p - log_q), x)
+
+    log_p, log_q = first.logpdf(x), second.logpdf(x)
+    p, q = np.exp(log_p), np.exp(log_q)
+    middle = np.log((p + q) / 2)
+    halves = divergence(log_p, middle), divergence(log_q, middle)
+    jsd = chapter("gan-quadrature")["jsd"]
+    assert jsd(p, q, x) == pytest.approx(sum(halves) / 2, rel=1e-9)
+    assert min(divergence(log_p, log_q), *halves) > 0.01
+    assert jsd(p, p, x) == divergence(log_p, log_p) == 0
     if first.dist.name == second.dist.name == "norm":  # known in closed form
         (m1, s1), (m2, s2) = first.args, second.args
         exact = np.log(s2 / s1) + (s1**2 + (m1 - m2) ** 2) / (2 * s2**2) - 0.5
-        assert value == pytest.approx(exact, rel=1e-9)
+        assert divergence(log_p, log_q) == pytest.approx(exact, rel=1e-9)
 
 
 @pytest.mark.equation("eq-jensen-shannon")
@@ -296,19 +302,15 @@ five = st.lists(st.floats(0, 1), min_size=5, max_size=5)
 
 
 @pytest.mark.equation("eq-jensen-shannon-bounds")
-@given(
-    p=st.lists(st.floats(0, 1), min_size=5, max_size=5),
-    q=st.lists(st.floats(0, 1), min_size=5, max_size=5),
-)
+@given(p=five, q=five)
 def test_jensen_shannon_bounds(p, q):
-    p, q = np.array(p) + 1e-12, np.array(q) + 1e-12
-    p, q = p / p.sum(), q / q.sum()
-    m = (p + q) / 2
-    value = (scipy.special.rel_entr(p, m) + scipy.special.rel_entr(q, m)).sum() / 2
-    assert -1e-12 <= value <= np.log(2) + 1e-12
-    apart = np.concatenate([p, 0 * q]), np.concatenate([0 * p, q])
-    m = sum(apart) / 2
-    assert sum(scipy.special.rel_entr(a, m).sum() for a in apart) / 2 == pytest.approx(np.log(2))
+    """The chapter's divergence stays within them, and reaches them: at p = q, and far apart."""
+    jsd, x = chapter("gan-quadrature")["jsd"], np.arange(13.0)
+    p, q = (np.pad(np.array(a) + 1e-12, (1, 7)) for a in (p, q))
+    p, q = p / np.trapezoid(p, x), q / np.trapezoid(q, x)
+    assert -1e-12 <= jsd(p, q, x) <= np.log(2) + 1e-12
+    assert jsd(p, p, x) == pytest.approx(0, abs=1e-12)
+    assert jsd(p, np.roll(q, 6), x) == pytest.approx(np.log(2))  # no point has both
 
 
 @pytest.mark.equation("eq-minimax-gradient", "eq-non-saturating-gradient")
@@ -385,6 +387,9 @@ def test_generator_backward(kind):
     u = torch.tanh(x @ judge[0].T + judge[1]) @ judge[2].T + judge[3]
     (logsigmoid(-u).mean() if kind == "minimax" else -logsigmoid(u).mean()).backward()
     close(gradient, np.concatenate([t.grad.numpy().ravel() for t in tensors]), 1e-12, "PyTorch")
+    before = params_G.vector.copy()  # and the package's step goes along it
+    nn.generator_step(G, params_G, D, params_D, z, nn.SGD(0.5), kind)
+    close(params_G.vector, before - 0.5 * gradient, 1e-12, "generator_step")
 
 
 def modulus(matrix):
@@ -406,9 +411,17 @@ def played(rate, **settings):
 
 
 @pytest.mark.equation("eq-bilinear-flow")
-def test_bilinear_flow():
-    """The distance stays, along an accurate solution of the flow."""
-    path = scipy.integrate.solve_ivp(
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_bilinear_flow(in_turn):
+    """The chapter's game with ever smaller steps comes near the flow, whose distance stays."""
+    play, ends = chapter("gan-bilinear")["play"], []
+    for steps in (500, 1000):
+        ends.append(play(steps, 2.0 / steps, in_turn)[-1])
+    exact = np.array([np.cos(2.0), np.sin(2.0)])  # of the flow from (1, 0), at time 2
+    errors = [np.linalg.norm(end - exact) for end in ends]
+    assert errors[1] < 3e-3
+    assert errors[0] / errors[1] == pytest.approx(2, rel=0.02)  # half the step, half the error
+    path = scipy.integrate.solve_ivp(  # and along an accurate solution
         lambda t, y: (-y[1], y[0]), (0, 20), (1.0, 0.5), rtol=1e-10, atol=1e-12
     )
     np.testing.assert_allclose(np.sum(path.y**2, axis=0), 1.25, rtol=1e-7)
@@ -462,8 +475,35 @@ def test_order_of_play(logits, seed):
 
 
 @pytest.mark.equation("eq-instance-noise")
+@pytest.mark.parametrize("tau", [0.5, 1.0])
+def test_instance_noise(tau, monkeypatch):
+    """The chapter's blurred hills are the convolutions, and the judge of `fit_gan` sees such."""
+    shown = chapter("gan-bend", "gan-quadrature", "gan-blur-code")
+    x, bell = shown["x"], shown["bell"]
+    noise = bell(x, (x[0] + x[-1]) / 2, tau)  # in the middle, where `same` looks for zero
+    blurred = [
+        scipy.signal.fftconvolve(bell(x, place, 0.2), noise, "same") * (x[1] - x[0])
+        for place in (0, 1.5)
+    ]
+    expected = shown["jsd"](*(np.maximum(b, 0) for b in blurred), x)
+    assert shown["blurred_jsd"](1.5, tau) == pytest.approx(expected, rel=1e-6)
+
+    seen = []
+    monkeypatch.setattr(
+        adversarial, "discriminator_step", lambda D, p, real, fake, *rest: seen.append(real) or 0.0
+    )
+    G, params_G, D, params_D = small_players()
+    data = np.random.default_rng(0).normal(0, 0.2, size=(20_000, 2))
+    optimizers, settings = (nn.SGD(0.1), nn.SGD(0.1)), {"latent": 3, "batch_size": 20_000}
+    nn.fit_gan(G, params_G, D, params_D, data, optimizers, 1, noise=lambda t: tau, **settings)
+    cdf = np.cumsum(blurred[0]) * (x[1] - x[0])
+    found = scipy.stats.kstest(seen[0][:, 0], lambda y: np.interp(y, x, cdf))
+    assert found.pvalue > 0.01
+
+
+@pytest.mark.theorem("eq-instance-noise")
 @pytest.mark.parametrize("tau", [0.3, 1.0])
-def test_instance_noise(tau):
+def test_sums_of_draws_have_the_convolved_density(tau):
     """The convolution on a grid against sums of draws, and against the known law of two bells."""
     x = np.linspace(-15, 15, 3001)
     two = 0.5 * scipy.stats.norm.pdf(x, -1.5, 0.5) + 0.5 * scipy.stats.norm.pdf(x, 1, 0.8)
@@ -540,10 +580,11 @@ def test_upsample(a):
 @pytest.mark.equation("eq-frechet-line")
 @pytest.mark.parametrize(("m1", "s1", "m2", "s2"), [(0, 1, 3, 2), (-1, 0.5, -1, 2)])
 def test_frechet_line(m1, s1, m2, s2):
-    """No pairing of sorted draws is nearer; SciPy's quantiles give the same integral."""
+    """The study's distance is that of sorted draws, and no other pairing of them is nearer."""
     u = (np.arange(10**6) + 0.5) / 10**6
     first, second = scipy.stats.norm(m1, s1).ppf(u), scipy.stats.norm(m2, s2).ppf(u)
     exact = (m1 - m2) ** 2 + (s1 - s2) ** 2
+    assert gan_digits.frechet(first[:, None], second[:, None]) == pytest.approx(exact, rel=1e-3)
     assert np.mean((first - second) ** 2) == pytest.approx(exact, rel=1e-3)
     rng = np.random.default_rng(0)
     for _ in range(3):
