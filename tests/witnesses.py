@@ -110,6 +110,21 @@ def difference_gradient(f, arrays, i, dvalue, h=1e-5):
     return gradient
 
 
+def measured_slope(f, z, h=1e-5):
+    """Measure the slope of a function that takes every element of z by itself."""
+    return (f(z + h) - f(z - h)) / (2 * h)
+
+
+def measured_jacobian(f, x, h=1e-6):
+    """Measure the derivatives of f by x: entry [..., k] is that by x[k], for every index k."""
+    measured = []
+    for index in np.ndindex(*x.shape):
+        step = np.zeros(x.shape)
+        step[index] = h
+        measured.append((f(x + step) - f(x - step)) / (2 * h))
+    return np.stack(measured, axis=-1).reshape(*np.shape(measured[0]), *x.shape)
+
+
 def torch_gradients(f, arrays, dvalue, constants=()):
     """Return the value and all gradients from PyTorch, in float64."""
     tensors = [torch.tensor(np.array(a, order="C"), requires_grad=True) for a in arrays]

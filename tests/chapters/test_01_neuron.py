@@ -6,9 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from notebooks import cells_of
 from scipy import optimize, special
+from witnesses import measured_slope
 
 import nnlearn as nn
+
+chapter = cells_of("01-neuron")
 
 Z = np.array([-6.0, -2.5, -1.0, -0.3, 0.2, 0.9, 1.7, 4.0])  # not 0, where ReLU has its corner
 
@@ -27,10 +31,6 @@ def literal_sum(w, x, b):
 
 def elementwise(function, z):
     return np.array([function(float(number)) for number in z])
-
-
-def measured_slope(function, z, h=1e-5):
-    return (function(z + h) - function(z - h)) / (2 * h)
 
 
 def package_slope(function, z, **settings):
@@ -110,11 +110,8 @@ def test_neuron_slopes(rng):
 
 @pytest.mark.equation("eq-threshold")
 def test_threshold():
-    """It is Heaviside's step, and its slope is zero on both sides of the jump."""
-
-    def threshold(z):
-        return 1.0 if z > 0 else 0.0
-
+    """The chapter's is Heaviside's step, and its slope is zero on both sides of the jump."""
+    threshold = chapter("neuron-sum-literal")["threshold"]
     values = elementwise(threshold, np.array([*Z, 0.0]))
     assert np.array_equal(values, np.heaviside(np.array([*Z, 0.0]), 0.0))
     theirs = torch.heaviside(torch.tensor([*Z, 0.0]), torch.tensor(0.0, dtype=torch.float64))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import special, stats
+from witnesses import torch_gradients
 
 import nnlearn as nn
 from nnlearn.exercises.checking import numerical_gradient
@@ -51,11 +52,8 @@ def bowl(rng, eigenvalues):
 
 def torch_gradient(f, *arrays):
     """Return the value of f and its gradient by the first array, both from PyTorch."""
-    tensors = [torch.tensor(a) for a in arrays]
-    tensors[0].requires_grad_()
-    value = f(*tensors)
-    value.backward()
-    return value.item(), tensors[0].grad.numpy()
+    value, (gradient,) = torch_gradients(f, arrays[:1], np.array(1.0), arrays[1:])
+    return float(value), gradient
 
 
 # --- losses -------------------------------------------------------------------------------------

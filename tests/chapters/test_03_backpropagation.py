@@ -3,15 +3,20 @@
 import itertools
 from fractions import Fraction
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from notebooks import cells_of
 from scipy import optimize
+from witnesses import measured_jacobian
 
 import nnlearn as nn
+from nnlearn.book.figures import COLORS
 from nnlearn.checking import central_difference
 
 EPS = float(np.finfo(np.float64).eps)
+chapter = cells_of("03-backpropagation", pairwise=itertools.pairwise, plt=plt, COLORS=COLORS)
 
 
 @pytest.fixture
@@ -26,15 +31,6 @@ def package_jacobian(f, x, *constants):
     return np.stack(rows)
 
 
-def measured_jacobian(f, x, h=1e-6):
-    """The same table, column by column, by central differences."""
-    columns = []
-    for v in np.eye(x.size):
-        v = v.reshape(x.shape)
-        columns.append(((f(x + h * v) - f(x - h * v)) / (2 * h)).reshape(-1))
-    return np.stack(columns, axis=1)
-
-
 def torch_jacobian(f, x):
     """The same table from PyTorch."""
     x = torch.tensor(x)
@@ -43,7 +39,8 @@ def torch_jacobian(f, x):
 
 
 def literal_vjp(J, dy):
-    """Σᵢ Jᵢⱼ dyᵢ for each j, in loops."""
+    """Σᵢ Jᵢⱼ dyᵢ for each j, in loops; i and j number all elements of arrays of any shape."""
+    J = J.reshape(len(dy), -1)
     dx = np.zeros(J.shape[1])
     for j in range(J.shape[1]):
         for i in range(J.shape[0]):
@@ -195,6 +192,7 @@ def counted_product(A, B):
 @pytest.mark.equation("eq-order-cost")
 @pytest.mark.parametrize("sizes", [(5, 4, 3, 1), (2, 4, 3, 6), (3, 3, 3, 3, 3)])
 def test_order_cost(sizes, rng):
+    """The chapter counts as many multiplications as the products make, in both orders."""
     L = len(sizes) - 1
     jacobians = [rng.normal(size=(sizes[k], sizes[k - 1])) for k in range(1, L + 1)]
     reverse, reverse_count = jacobians[-1], 0
@@ -206,6 +204,11 @@ def test_order_cost(sizes, rng):
         forward, count = counted_product(J, forward)
         forward_count += count
     assert np.allclose(reverse, forward, atol=1e-12)
+    shown = chapter("backpropagation-order-count")["multiplications"]
+    assert (shown(sizes, reverse=True), shown(sizes, reverse=False)) == (
+        reverse_count,
+        forward_count,
+    )
     assert reverse_count == sizes[L] * sum(sizes[k] * sizes[k - 1] for k in range(1, L))
     assert forward_count == sizes[0] * sum(sizes[k] * sizes[k - 1] for k in range(2, L + 1))
 
@@ -315,7 +318,14 @@ def test_worked_gradients():
 
 
 @pytest.mark.equation("eq-forward-difference")
-def test_forward_difference():
+def test_forward_difference(monkeypatch):
+    """The errors that the chapter draws lie where f'' puts them; and exactly, in fractions."""
+    monkeypatch.setattr(plt, "show", lambda: None)
+    shown = chapter("backpropagation-error-figure")  # relative errors, of 1/x at 3, in float64
+    plt.close("all")
+    h, rounding = shown["h"], 6 * EPS / shown["h"]
+    assert np.all(shown["ahead"] >= 9 * h / (3 + h) ** 3 - rounding)
+    assert np.all(shown["ahead"] <= 9 * h / 3**3 + rounding)
     x = Fraction(3)  # exact arithmetic: the truncation error and nothing else
     for h in (Fraction(1, 10), Fraction(1, 1000)):
         error = (1 / (x + h) - 1 / x) / h - (-1 / x**2)
@@ -349,7 +359,8 @@ def test_difference_error(kind, longest):
     ratios = []
     for k in range(3, longest):
         h = kind(2.0**-k)  # x ± h is exact, so that only f is rounded
-        slope = (kind(1) / (kind(x) + h) - kind(1) / (kind(x) - h)) / (2 * h)
+        slope = central_difference(lambda x: kind(1) / x, kind(x), kind(1), h)
+        assert isinstance(slope, kind)
         h = float(h)
         third, value = 6 / (x - h) ** 4, 1 / (x - h)  # the largest on [x - h, x + h]
         bound = h**2 / 6 * third + eps * value / h
@@ -359,7 +370,7 @@ def test_difference_error(kind, longest):
     assert max(ratios[-8:]) > 0.05  # rounding alone, and the bound is not idle
 
 
-@pytest.mark.equation("eq-optimal-step")
+@pytest.mark.theorem("eq-optimal-step")
 @pytest.mark.parametrize("eps", [EPS, float(np.finfo(np.float32).eps)])
 def test_optimal_step(eps):
     f, third = 1 / 3, 6 / 81

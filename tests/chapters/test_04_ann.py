@@ -9,32 +9,21 @@ import scipy.optimize
 import scipy.special
 import scipy.stats
 import torch
+from notebooks import cells_of
 from sklearn.metrics import roc_auc_score
+from witnesses import measured_jacobian, torch_gradients
 
 import nnlearn as nn
 from nnlearn.operations.normalization import moments, scale_and_shift
 
 POINTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR = np.array([0.0, 1.0, 1.0, 0.0])
+chapter = cells_of("04-ann", roc_auc_score=roc_auc_score)
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(4)
-
-
-def torch_gradients(f, dy, *arrays):
-    """Value and gradients from PyTorch, in float64."""
-    tensors = [torch.tensor(a, requires_grad=True) for a in arrays]
-    value = f(*tensors)
-    value.backward(torch.tensor(dy))
-    return [value.detach().numpy(), *(t.grad.numpy() for t in tensors)]
-
-
-def central(f, x, h=1e-6):
-    """Jacobian of f by central differences: entry [..., k] is the derivative by x[k]."""
-    columns = [(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(len(x))]
-    return np.stack(columns, axis=-1)
 
 
 # --- a layer in matrices -----------------------------------------------------------------------
@@ -121,7 +110,7 @@ def test_dense_dx(dense_case):
     dx = nn.vjp(nn.dense, x, W, b, wrt=0)[1](dz)
     literal = [[sum(dz[n, k] * W[k, j] for k in range(3)) for j in range(5)] for n in range(6)]
     np.testing.assert_allclose(dx, literal, rtol=1e-12)
-    theirs = torch_gradients(torch.nn.functional.linear, dz, x, W, b)[1]
+    theirs = torch_gradients(torch.nn.functional.linear, [x, W, b], dz)[1][0]
     np.testing.assert_allclose(dx, theirs, rtol=1e-12)
     assert nn.check_gradients(nn.dense, x, W, b, wrt=0) < 1e-7
 
@@ -132,7 +121,7 @@ def test_dense_dw(dense_case):
     dW = nn.vjp(nn.dense, x, W, b, wrt=1)[1](dz)
     literal = [[sum(dz[m, i] * x[m, j] for m in range(6)) for j in range(5)] for i in range(3)]
     np.testing.assert_allclose(dW, literal, rtol=1e-12)
-    theirs = torch_gradients(torch.nn.functional.linear, dz, x, W, b)[2]
+    theirs = torch_gradients(torch.nn.functional.linear, [x, W, b], dz)[1][1]
     np.testing.assert_allclose(dW, theirs, rtol=1e-12)
     assert nn.check_gradients(nn.dense, x, W, b, wrt=1) < 1e-7
 
@@ -143,7 +132,7 @@ def test_dense_db(dense_case):
     db = nn.vjp(nn.dense, x, W, b, wrt=2)[1](dz)
     literal = [sum(dz[m, i] for m in range(6)) for i in range(3)]
     np.testing.assert_allclose(db, literal, rtol=1e-12)
-    theirs = torch_gradients(torch.nn.functional.linear, dz, x, W, b)[3]
+    theirs = torch_gradients(torch.nn.functional.linear, [x, W, b], dz)[1][2]
     np.testing.assert_allclose(db, theirs, rtol=1e-12)
     assert nn.check_gradients(nn.dense, x, W, b, wrt=2) < 1e-7
 
@@ -158,7 +147,10 @@ def test_dense_inside_a_network(rng):
     da, dW_2, db_2 = backward_2(dy)
     dx, dW_1, db_1 = backward_1(backward_tanh(da))
     linear = torch.nn.functional.linear
-    theirs = torch_gradients(lambda x, W, b: linear(torch.tanh(linear(x, W, b)), W, b), dy, x, W, b)
+    value, gradients = torch_gradients(
+        lambda x, W, b: linear(torch.tanh(linear(x, W, b)), W, b), [x, W, b], dy
+    )
+    theirs = [value, *gradients]
     for ours, other in zip([y, dx, dW_1 + dW_2, db_1 + db_2], theirs, strict=True):
         np.testing.assert_allclose(ours, other, rtol=1e-11, atol=1e-13)
 
@@ -233,7 +225,7 @@ def test_variance_backward(rng):
     W = rng.normal(scale=math.sqrt(v), size=(M, count))
     dx = nn.vjp(nn.dense, np.zeros(count), W, np.zeros(M), wrt=0)[1](dz)
     assert dx.var() == pytest.approx(M * v * np.mean(dz**2), rel=0.05)
-    theirs = torch_gradients(lambda x: torch.tensor(W) @ x, dz, np.zeros(count))[1]
+    theirs = torch_gradients(lambda x: torch.tensor(W) @ x, [np.zeros(count)], dz)[1][0]
     np.testing.assert_allclose(dx, theirs, rtol=1e-10, atol=1e-13)
 
 
@@ -318,7 +310,7 @@ def test_weight_penalty(rng):
 
     _, backward = nn.vjp(nn.mean_squared_error, theta, target, wrt=0)
     gradient = backward() + lam * theta
-    np.testing.assert_allclose(gradient, central(penalised, theta), rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(gradient, measured_jacobian(penalised, theta), rtol=1e-7, atol=1e-9)
     t = torch.tensor(theta, requires_grad=True)
     (torch.mean((t - torch.tensor(target)) ** 2) + lam / 2 * torch.sum(t**2)).backward()
     np.testing.assert_allclose(gradient, t.grad, rtol=1e-12)
@@ -391,7 +383,7 @@ def test_dropout_gradient(rng):
     assert set(np.round(kept, 12).ravel()) == {0.0, 1.0}
     np.testing.assert_allclose(y, kept * x / (1 - p), rtol=1e-12)
     np.testing.assert_allclose(backward(dy), kept * dy / (1 - p), rtol=1e-12)
-    theirs = torch_gradients(lambda t: t * torch.tensor(kept) / (1 - p), dy, x)[1]
+    theirs = torch_gradients(lambda t: t * torch.tensor(kept) / (1 - p), [x], dy)[1][0]
     np.testing.assert_allclose(backward(dy), theirs, rtol=1e-12)
     assert nn.check_gradients(nn.dropout, x, p, rng=np.random.default_rng(3), wrt=0) < 1e-7
 
@@ -471,7 +463,7 @@ def test_batch_norm(norm_case):
     x, gamma, beta, dy = norm_case
     y = nn.batch_norm(x, gamma, beta)
     np.testing.assert_allclose(y, normalise_literal(x, gamma, beta), rtol=1e-10)
-    theirs = torch_gradients(torch_batch_norm, dy, x, gamma, beta)[0]
+    theirs = torch_gradients(torch_batch_norm, [x, gamma, beta], dy)[0]
     np.testing.assert_allclose(y, theirs, rtol=1e-10)
 
 
@@ -482,27 +474,27 @@ def feature(rng):
 
 @pytest.mark.equation("eq-norm-mean-gradient")
 def test_norm_mean_gradient(feature):
-    measured = central(lambda x: moments(x, axis=0)[0][0], feature)
+    measured = measured_jacobian(lambda x: moments(x, axis=0)[0][0], feature)
     np.testing.assert_allclose(measured, np.full(6, 1 / 6), rtol=1e-7)
 
 
 @pytest.mark.equation("eq-norm-variance-gradient")
 def test_norm_variance_gradient(feature):
-    measured = central(lambda x: moments(x, axis=0)[1][0], feature)
+    measured = measured_jacobian(lambda x: moments(x, axis=0)[1][0], feature)
     derived = 2 / 6 * (feature - feature.mean())
     np.testing.assert_allclose(derived, measured, rtol=1e-6, atol=1e-8)
-    theirs = torch_gradients(lambda x: x.var(correction=0), np.array(1.0), feature)[1]
+    theirs = torch_gradients(lambda x: x.var(correction=0), [feature], np.array(1.0))[1][0]
     np.testing.assert_allclose(derived, theirs, rtol=1e-10)
 
 
 @pytest.mark.equation("eq-norm-scale-gradient")
 def test_norm_scale_gradient(feature):
-    measured = central(lambda x: np.sqrt(x.var() + EPS), feature)
+    measured = measured_jacobian(lambda x: np.sqrt(x.var() + EPS), feature)
     derived = nn.standardize(feature, axis=0, eps=EPS) / 6
     np.testing.assert_allclose(derived, measured, rtol=1e-6, atol=1e-8)
     theirs = torch_gradients(
-        lambda x: torch.sqrt(x.var(correction=0) + EPS), np.array(1.0), feature
-    )[1]
+        lambda x: torch.sqrt(x.var(correction=0) + EPS), [feature], np.array(1.0)
+    )[1][0]
     np.testing.assert_allclose(derived, theirs, rtol=1e-9)
 
 
@@ -520,7 +512,7 @@ def norm_jacobian(x):
 def test_norm_jacobian(feature, scale):
     x = scale * feature  # the small scale makes eps count
     derived = norm_jacobian(x)
-    measured = central(lambda x: nn.standardize(x, axis=0, eps=EPS), x, h=1e-6 * scale)
+    measured = measured_jacobian(lambda x: nn.standardize(x, axis=0, eps=EPS), x, h=1e-6 * scale)
     np.testing.assert_allclose(derived, measured, rtol=1e-5, atol=1e-6 / scale)
     theirs = torch.autograd.functional.jacobian(
         lambda x: (x - x.mean()) / torch.sqrt(x.var(correction=0) + EPS), torch.tensor(x)
@@ -541,7 +533,7 @@ def test_batch_norm_gradient(norm_case):
         literal = [(g[n] - mean_g - x_hat[n] * mean_gx) / s for n in range(N)]
         np.testing.assert_allclose(dx[:, d], literal, rtol=1e-9, atol=1e-11)
         np.testing.assert_allclose(dx[:, d], g @ norm_jacobian(x[:, d]), rtol=1e-9, atol=1e-11)
-    theirs = torch_gradients(torch_batch_norm, dy, x, gamma, beta)[1]
+    theirs = torch_gradients(torch_batch_norm, [x, gamma, beta], dy)[1][0]
     np.testing.assert_allclose(dx, theirs, rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(dx.sum(axis=0), np.zeros(4), atol=1e-10)
     assert nn.check_gradients(nn.batch_norm, x, gamma, beta, wrt=0) < 1e-6
@@ -558,9 +550,9 @@ def test_norm_parameter_gradients(operation, other, norm_case):
     literal = [sum(dy[n, d] * x_hat[n, d] for n in range(7)) for d in range(4)]
     np.testing.assert_allclose(dgamma, literal, rtol=1e-10)
     np.testing.assert_allclose(dbeta, [sum(dy[n, d] for n in range(7)) for d in range(4)])
-    theirs = torch_gradients(other, dy, x, gamma, beta)
-    np.testing.assert_allclose(dgamma, theirs[2], rtol=1e-9)
-    np.testing.assert_allclose(dbeta, theirs[3], rtol=1e-9)
+    theirs = torch_gradients(other, [x, gamma, beta], dy)[1]
+    np.testing.assert_allclose(dgamma, theirs[1], rtol=1e-9)
+    np.testing.assert_allclose(dbeta, theirs[2], rtol=1e-9)
     assert nn.check_gradients(scale_and_shift, x_hat, gamma, beta) < 1e-7
 
 
@@ -599,7 +591,7 @@ def test_layer_norm(norm_case):
         for d in range(4):
             literal[n, d] = gamma[d] * (x[n, d] - mean) / math.sqrt(variance + EPS) + beta[d]
     np.testing.assert_allclose(y, literal, rtol=1e-10)
-    theirs = torch_gradients(torch_layer_norm, dy, x, gamma, beta)[0]
+    theirs = torch_gradients(torch_layer_norm, [x, gamma, beta], dy)[0]
     np.testing.assert_allclose(y, theirs, rtol=1e-10)
 
 
@@ -615,7 +607,7 @@ def test_layer_norm_gradient(norm_case):
         literal = [(g[d] - mean_g - x_hat[d] * mean_gx) / s for d in range(4)]
         np.testing.assert_allclose(dx[n], literal, rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(dx[n], g @ norm_jacobian(x[n]), rtol=1e-9, atol=1e-12)
-    theirs = torch_gradients(torch_layer_norm, dy, x, gamma, beta)[1]
+    theirs = torch_gradients(torch_layer_norm, [x, gamma, beta], dy)[1][0]
     np.testing.assert_allclose(dx, theirs, rtol=1e-9, atol=1e-12)
     assert nn.check_gradients(nn.layer_norm, x, gamma, beta, wrt=0) < 1e-6
 
@@ -635,9 +627,9 @@ def test_scale_invariance(alpha, rng):
     np.testing.assert_allclose(g_scaled, g / alpha, rtol=1e-6, atol=1e-9)
     theirs = torch_gradients(
         lambda W: torch.nn.functional.layer_norm(torch.tensor(x) @ W.T, (4,), eps=1e-12),
+        [alpha * W],
         dy,
-        alpha * W,
-    )[1]
+    )[1][0]
     np.testing.assert_allclose(g_scaled, theirs, rtol=1e-6, atol=1e-9)
 
 
@@ -772,29 +764,42 @@ def test_roc_auc(rng):
     p = np.round(rng.uniform(size=60) * 0.7 + 0.3 * y, 1)  # rounded: ties
     ill, well = p[y == 1], p[y == 0]
     pairs = [(a > b) + 0.5 * (a == b) for a in ill for b in well]
+    shown = chapter("ann-auc-code", probabilities={})["roc_auc"]
+    assert shown(p, y) == pytest.approx(np.mean(pairs), rel=1e-12)
     assert np.mean(pairs) == pytest.approx(roc_auc_score(y, p))
     rank_sum = scipy.stats.mannwhitneyu(p[y == 1], p[y == 0]).statistic
     assert np.mean(pairs) == pytest.approx(rank_sum / (y.sum() * (60 - y.sum())))
 
 
+def costs(miss, alarm):
+    """The chapter's cost of a hundred decisions, with costs of our own."""
+    shown = chapter("ann-cost-code")
+    shown.update(COST_MISS=miss, COST_ALARM=alarm)
+    return shown["cost_per_hundred"]
+
+
 @pytest.mark.equation("eq-expected-cost")
-def test_expected_cost(rng):
-    """Mean costs over many patients who are ill with probability p."""
-    miss, alarm = 20.0, 3.0
-    for p in (0.03, 0.4):
-        ill = rng.uniform(size=400_000) < p
-        # standard error of the mean: at most 20 · 0.5 / sqrt(400,000) = 0.016
-        assert np.mean(np.where(ill, 0.0, alarm)) == pytest.approx((1 - p) * alarm, abs=0.07)
-        assert np.mean(np.where(ill, miss, 0.0)) == pytest.approx(p * miss, abs=0.07)
+@pytest.mark.parametrize("ill", [3, 40])
+def test_expected_cost(ill):
+    """What the chapter charges for a hundred patients, of whom as many are ill as p says."""
+    miss, alarm, p = 20.0, 3.0, ill / 100
+    cost, said, truth = costs(miss, alarm), np.full(100, p), np.arange(100) < ill
+    assert cost(said, truth, p) == pytest.approx(100 * (1 - p) * alarm)  # all are called ill
+    assert cost(said, truth, p + 1e-9) == pytest.approx(100 * p * miss)  # all, healthy
 
 
 @pytest.mark.equation("eq-cost-threshold")
 @pytest.mark.parametrize(("miss", "alarm"), [(20, 1), (1, 1), (2, 5)])
 def test_cost_threshold(miss, alarm):
+    """Where the two costs cross; and where the chapter's cost of all decisions is lowest."""
     threshold = alarm / (miss + alarm)
     crossing = scipy.optimize.brentq(lambda p: (1 - p) * alarm - p * miss, 0, 1)
     assert threshold == pytest.approx(crossing)
-    # calibrated and spread evenly: the cost of all decisions is lowest at this threshold
-    p = np.linspace(0, 1, 10_001)
-    cost = [np.mean(np.where(p >= t, (1 - p) * alarm, p * miss)) for t in np.linspace(0, 1, 201)]
-    assert np.linspace(0, 1, 201)[np.argmin(cost)] == pytest.approx(threshold, abs=0.005)
+    # a hundred patients for each percentage, of whom as many are ill as it says
+    said = np.repeat(np.arange(101) / 100, 100)
+    ill = np.tile(np.arange(100), 101) < np.repeat(np.arange(101), 100)
+    charged = [costs(miss, alarm)(said, ill, percent / 100) for percent in range(102)]
+    assert np.argmin(charged) == math.ceil(100 * threshold - 1e-9)
+    own = chapter("ann-cost-code")
+    chosen = own["COST_ALARM"] / (own["COST_MISS"] + own["COST_ALARM"])
+    assert own["best_threshold"] == pytest.approx(chosen)

@@ -118,7 +118,7 @@ def test_shift_weights(rng):
             assert weight == pytest.approx(value(i - m, j - n), abs=1e-14)
 
 
-@pytest.mark.equation("eq-shift-weights")
+@pytest.mark.theorem("eq-shift-weights")
 def test_a_map_that_nobody_built_from_a_kernel_has_one_all_the_same(rng):
     """On a ring there is no border: filter in the frequencies, and look at the weights."""
     side = 5

@@ -612,7 +612,8 @@ def oil():
 
 
 @pytest.mark.equation("eq-realised-volatility")
-def test_realised_volatility(oil):
+def test_realised_volatility():
+    oil = chapter("rnn-oil-load", "rnn-oil-weeks")
     days, prices, v = oil["days"], nn.to_numpy(oil["prices"]), oil["v"]
     by_week = collections.defaultdict(list)
     for d in range(1, len(days)):

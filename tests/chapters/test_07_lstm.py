@@ -628,7 +628,7 @@ def gru_back(case):
     without g. And a step's share of dW_h is the outer product of ds and the state before it.
     """
     x, h0, W_x, W_h, b, g = case
-    (T, H), drive, unit = g.shape, (x @ W_x.T)[:, None], np.eye(len(b))
+    T, drive, unit = len(g), (x @ W_x.T)[:, None], np.eye(len(b))
     before = np.concatenate([h0[None], nn.gru(drive, h0[None], unit, W_h, b)[:, 0]])
     dh, dW_h = g.copy(), np.zeros((T + 1, *W_h.shape))
     for t in range(T):
@@ -651,7 +651,9 @@ def test_gru_dh(gru_case):
     for t, g_t in enumerate(g):
         expected = g_t
         if t + 1 < len(g):
-            expected = g_t + values[t + 1]["u"] * back["dh"][t + 1] + arrays[3].T @ back["ds"][t + 1]
+            expected = (
+                g_t + values[t + 1]["u"] * back["dh"][t + 1] + arrays[3].T @ back["ds"][t + 1]
+            )
         near(back["dh"][t], expected)
 
 
