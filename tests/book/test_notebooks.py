@@ -94,12 +94,12 @@ def shown_sources():
 def look_up(expression):
     """Return the object that a chapter calls ``nn.dense`` or ``normalization._normalized``."""
     first, *rest = expression.split(".")
-    if first == "nn":
-        thing = nn
-    else:
-        (file,) = PACKAGE.rglob(f"{first}.py")
-        module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
-        thing = importlib.import_module(module)
+    things = [nn]
+    if first != "nn":  # a module that the chapter imports from one of the rooms
+        names = [".".join(f.relative_to(ROOT).with_suffix("").parts) for f in PACKAGE.rglob("*.py")]
+        modules = [importlib.import_module(n) for n in names if n.endswith(f".{first}")]
+        things = [module for module in modules if hasattr(module, rest[0])]
+    (thing,) = things
     for part in rest:
         thing = getattr(thing, part)
     return thing
@@ -107,7 +107,7 @@ def look_up(expression):
 
 def compiled(code, name):
     """Find a function's code, by its qualified name, inside a module's."""
-    for constant in code.co_consts:
+    for constant in reversed(code.co_consts):  # the last definition of a name is what runs
         if isinstance(constant, types.CodeType):
             found = constant if constant.co_qualname == name else compiled(constant, name)
             if found is not None:
