@@ -240,9 +240,33 @@ def test_lstm_hidden(case):
 # --- the way back, term by term ----------------------------------------------------------------
 
 
+def way_back(case):
+    """What `nn.lstm` finds on its way back, at every step: dh, and dz by its four parts.
+
+    With W_x the identity, dx is dz. What the rest of the sequence sends back to h is dh without g.
+    """
+    x, h0, c0, W_x, W_h, b, g, e = case
+    weights, drive, g, e = (np.eye(len(b)), W_h, b), (x @ W_x.T)[:, None], g[:, None], e[:, None]
+    h, C = nn.lstm(drive, h0[None], c0[None], *weights)
+    dz = nn.vjp(nn.lstm, drive, h0[None], c0[None], *weights, wrt=0)[1](g, e)[:, 0]
+    dh = g[:, 0].copy()
+    for t in range(1, len(x)):
+        rest = (drive[t:], h[t - 1], C[t - 1], *weights)
+        dh[t - 1] += nn.vjp(nn.lstm, *rest, wrt=1)[1](g[t:], e[t:])[0]
+    parts = zip(("f", "i", "o", "candidate"), np.split(dz, 4, axis=1), strict=True)
+    return {"h": dh, "z": dz, **dict(parts)}
+
+
 def compare(case, name):
-    case = without_e(case)
-    np.testing.assert_allclose(back(case)[name], nudges(case, name), rtol=1e-5, atol=1e-8)
+    """Nudges against the chapter's loop and, through dz = da ⊙ slope, against the package."""
+    alone = without_e(case)  # the loop has no direct look at C
+    np.testing.assert_allclose(back(alone)[name], nudges(alone, name), rtol=1e-5, atol=1e-8)
+    if name == "C":
+        return
+    a = np.array([v[name] for v in forward(*case[:6])])
+    slope = {"h": 1, "z": 1, "candidate": 1 - a**2}.get(name, a * (1 - a))
+    expected = nudges(case, name) * slope
+    np.testing.assert_allclose(way_back(case)[name], expected, rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.equation("eq-lstm-dh")
