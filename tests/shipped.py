@@ -1,6 +1,7 @@
 """Whether a proof runs what the book ships: the package, a cell of a chapter, or a study."""
 
 import contextlib
+import re
 import sys
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ _PLACES = tuple(
 _STUDIES = str(BOOK / "studies/")
 _CELLS = f"{BOOK}/"  # of a chapter: `notebooks.run` gives them such file names
 #: Functions that compute nothing: to import, to make an object, to read data.
-_IDLE = ("<module>", "__init__", "load_")
+_IDLE = re.compile(r"(^|\.)(<module>|__init__|load_\w+)(\.|$)")
 
 
 @contextlib.contextmanager
@@ -44,4 +45,4 @@ def computes(code):
     if code.co_filename.startswith(_CELLS) and ".ipynb#" in code.co_filename:
         return True
     shipped = code.co_filename.startswith((*_PLACES, _STUDIES))
-    return shipped and not code.co_name.startswith(_IDLE)
+    return shipped and not _IDLE.search(code.co_qualname)

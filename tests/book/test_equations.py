@@ -1,18 +1,37 @@
 """Equations, proofs, code and exercises name each other by labels: here the names are checked."""
 
 import collections
+import os
 import re
+import shutil
+import subprocess
+import sys
+import types
 
 import equations
 import pytest
-from paths import ROOT
+from paths import ROOT, TESTS
 
+import nnlearn as nn
+
+#: Statements that no code of ours computes: only their mathematics is checked.
+MATHEMATICS_ALONE: set[str] = set()
+#: Operations that only move numbers: no equation says what they do.
+WITHOUT_EQUATION = {"flatten", "unflatten"}
 BOOK = equations.collect()
 LABELS = [label for label, _, _ in equations.labels()]
 
 
-def test_the_first_chapters_have_at_least_45_equations():
-    assert len(LABELS) >= 45
+def test_the_collector_finds_every_label_that_stands_after_an_equation():
+    written = [
+        label
+        for path in equations.pages()
+        for text in equations.texts(path)
+        for label in re.findall(r"\$\$ *\((eq-[a-z0-9-]+)\)", text)
+    ]
+    assert written == LABELS
+    chapters = {path.stem for path in equations.pages() if re.match(r"\d\d-", path.stem)}
+    assert {page for _, page, _ in equations.labels()} >= chapters
 
 
 def test_no_label_stands_twice():
@@ -21,7 +40,67 @@ def test_no_label_stands_twice():
 
 @pytest.mark.parametrize("label", LABELS)
 def test_every_equation_is_proved_by_a_test(label):
-    assert BOOK[label].proofs, f"no test is marked @pytest.mark.equation({label!r})"
+    assert BOOK[label].proofs or BOOK[label].checks, (
+        f"no test is marked @pytest.mark.equation({label!r}) or theorem({label!r})"
+    )
+
+
+def test_few_equations_are_checked_as_mathematics_alone():
+    assert {label for label in LABELS if not BOOK[label].proofs} == MATHEMATICS_ALONE
+
+
+PROOFS = """
+import numpy as np
+import nnlearn as nn
+import pytest
+from notebooks import cells_of
+
+def proves(function):
+    return pytest.mark.equation("eq-one")(function)
+
+@proves
+def test_operation():
+    nn.vjp(nn.tanh, np.ones(2))
+
+@proves
+def test_cell():
+    cells_of("01-neuron")("neuron-sum-literal")
+
+@proves
+def test_error_of_its_own():
+    assert np.ones(2).sum() == 3
+
+@pytest.mark.theorem("eq-one")
+def test_mathematics():
+    assert np.tanh(0) == 0
+
+@proves
+def test_alone():
+    assert np.tanh(0) == 0
+
+@proves
+def test_only_made():
+    nn.to_numpy(nn.asarray([1.0]))
+    nn.Sequential(nn.Dense(2, 1))
+    nn.data.load_mnist()
+"""
+
+
+def test_a_proof_that_runs_nothing_of_ours_fails(tmp_path):
+    shutil.copy(TESTS / "conftest.py", tmp_path)
+    (tmp_path / "test_it.py").write_text(PROOFS)
+    command = [sys.executable, "-m", "pytest", "-q", "-rfp", "-p", "no:cacheprovider", "."]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), str(ROOT)])}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    outcomes = collections.defaultdict(set)
+    for outcome, name in re.findall(r"^(PASSED|FAILED) \S+::test_(\w+)", done.stdout, re.MULTILINE):
+        outcomes[outcome].add(name)
+    assert outcomes["PASSED"] == {"operation", "cell", "mathematics"}, done.stdout
+    assert outcomes["FAILED"] == {"error_of_its_own", "alone", "only_made"}
+    reason = "marked equation, but runs neither nnlearn, nor a cell, nor a study"
+    assert len(re.findall(f"^E +Failed: {reason}", done.stdout, re.MULTILINE)) == 2
 
 
 @pytest.mark.parametrize("label", LABELS)
@@ -64,9 +143,19 @@ def test_no_text_names_an_equation_by_number():
 
 def test_every_public_operation_says_its_source():
     """A function that computes an equation leads from the index to the API reference and back."""
-    computed = {name for entry in BOOK.values() for name in entry.functions}
-    for operation in ("operations.activations.sigmoid", "operations.dense.dense"):
-        assert operation in computed
+    operations = {
+        name: function
+        for name in nn.__all__
+        if isinstance(function := getattr(nn, name), types.FunctionType)
+        and hasattr(function, "forward")
+    }
+    assert operations.keys() >= WITHOUT_EQUATION | {"dense", "conv2d", "lstm"}
+    computed = {name.rpartition(".")[2] for entry in BOOK.values() for name in entry.functions}
+    for name, function in operations.items():
+        named = set(equations.LABEL.findall(function.__doc__ or ""))
+        assert named <= set(LABELS), name
+        assert bool(named) == (name not in WITHOUT_EQUATION), f"{name} names {sorted(named)}"
+        assert (name in computed) == bool(named)
 
 
 def test_the_collector_sees_a_renamed_label(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from notebooks import CHAPTERS, NOTEBOOKS, code_cells, name, read, without_docstrings
-from paths import PACKAGE, ROOT, TESTS
+from paths import BOOK, PACKAGE, ROOT, TESTS
 
 import nnlearn as nn
 from nnlearn.book.sources import source_text
@@ -17,13 +17,20 @@ from nnlearn.exercises.author import METADATA
 
 
 def test_there_are_chapters_and_each_has_its_exercises_and_proofs():
-    assert len(CHAPTERS) >= 4
-    for path in CHAPTERS:
-        name = path.stem.replace("-", "_")
-        assert (ROOT / "book" / "exercises" / path.name).exists()
-        assert (PACKAGE / "exercises" / "checks" / f"chapter_{name}.py").exists()
-        assert (TESTS / "chapters" / f"test_{name}.py").exists()
-        assert (TESTS / "wrong_answers" / f"{path.stem}.py").exists()
+    contents = (BOOK / "_toc.yml").read_text(encoding="utf-8")
+    chapters = re.findall(r"file: (\d\d-[a-z]+)$", contents, re.MULTILINE)
+    assert [path.stem for path in CHAPTERS] == chapters
+    for folder, pattern in (
+        (BOOK / "exercises", "(*).ipynb"),
+        (PACKAGE / "exercises" / "checks", "chapter_(*).py"),
+        (TESTS / "chapters", "test_(*).py"),
+        (TESTS / "wrong_answers", "(*).py"),
+    ):
+        before, after = pattern.split("(*)")
+        files = sorted(path.name for path in folder.glob(f"{before}*{after}"))
+        found = [name.removeprefix(before).removesuffix(after) for name in files]
+        named = [name.replace("_", "-") for name in found if name[:2].isdigit()]
+        assert named == chapters, folder
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
