@@ -109,7 +109,8 @@ def test_every_equation_is_referred_to(label):
 
 
 def test_every_mark_names_an_equation():
-    assert sorted({label for label, _ in equations.marks()} - set(LABELS)) == []
+    marked = [*equations.marks(), *equations.marks(mark="theorem")]
+    assert sorted({label for label, _ in marked} - set(LABELS)) == []
 
 
 def test_every_label_in_the_package_names_an_equation():
@@ -171,7 +172,19 @@ def test_the_collector_sees_a_renamed_label(tmp_path):
     assert list(found) == ["eq-new"]
     assert (found["eq-new"].proofs, found["eq-new"].references) == ([], 0)
     assert [label for label, _ in equations.marks(tmp_path)] == ["eq-old"]
+    assert equations.marks(tmp_path, "theorem") == []
     assert equations.mentions(tmp_path) == [("eq-old", "one.f")]
+
+
+def test_the_collector_tells_a_theorem_from_a_proof(tmp_path):
+    for folder in ("book/exercises", "tests", "nnlearn"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "book" / "one.md").write_text("# One\n\n$$\nz = 1\n$$ (eq-one)\n")
+    test = 'import pytest\n\n@pytest.mark.theorem("eq-one")\ndef test_it():\n    assert True\n'
+    (tmp_path / "tests" / "test_one.py").write_text(test)
+    found = equations.collect(tmp_path)["eq-one"]
+    assert found.proofs == []
+    assert [check.name for check in found.checks] == ["test_it"]
 
 
 def test_the_collector_takes_a_labelled_equation_alone(tmp_path):
