@@ -40,11 +40,11 @@ def check_gradients(
     f: Any,
     *args: Any,
     wrt: Any = None,
-    tolerance: float = 1e-06,
+    tolerance: float = 1e-6,
     samples: int = 200,
     seed: int = 0,
     **kw: Any,
-) -> Any:
+) -> float:
     """Compare every gradient of `f` with central differences, in float64.
 
     The outputs are weighted by random numbers and summed, so that each of them counts; every

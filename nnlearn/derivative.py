@@ -136,7 +136,8 @@ def vjp(
 
     Notes
     -----
-    Nothing is changed, neither the arguments nor what a layer remembers. The backward function
+    Nothing is changed, neither the arguments nor what a layer remembers; only a `memory` that is
+    given to recurrent layers gets their last states. The backward function
     keeps the arguments and the value, and does not copy them: it gives a wrong gradient if they
     are changed in place before it is called.
     Source: eq-vjp; composing two of them is eq-vjp-composition.

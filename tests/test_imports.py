@@ -14,7 +14,8 @@ FLOORS = [
     {"files", "tables", "usage"},  # tools that know nothing of networks
     {"arrays"},
     {"shapes", "derivative", "parameters", "checking"},  # the idea
-    {"operations", "data"},
+    {"operations"},
+    {"data"},
     {"layers"},
     {"training"},
     {"book", "exercises"},

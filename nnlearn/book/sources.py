@@ -27,7 +27,7 @@ def source(f: Any, docstring: bool = False) -> Any:
     )
 
 
-def source_text(f: Any, docstring: bool = False) -> Any:
+def source_text(f: Any, docstring: bool = False) -> str:
     """Return the same source as text, without leaving out or changing any other line."""
     text = textwrap.dedent(inspect.getsource(f)).rstrip()
     if docstring:

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arrays.typing import Array
+
 
 class NGram:
     """Estimate p(next symbol | the last n - 1 symbols) from counts, mixed with shorter contexts.
@@ -48,7 +50,7 @@ class NGram:
         last = [int(sequence[max(i, 0)]) for i in range(t - self.n + 1, t)]
         return [tuple(last[len(last) - k :]) for k in range(self.n)]
 
-    def probabilities(self, beginning: Any) -> Any:
+    def probabilities(self, beginning: Any) -> Array:
         """Give the probability of every symbol after a beginning.
 
         Parameters
@@ -66,7 +68,7 @@ class NGram:
                 p = (count + self.alpha * p) / (count.sum() + self.alpha)
         return p
 
-    def log_probability(self, sequence: Any) -> Any:
+    def log_probability(self, sequence: Any) -> float:
         """Sum log p over a sequence, without its first symbol."""
         said = (self.probabilities(sequence[:t])[sequence[t]] for t in range(1, len(sequence)))
         return float(np.sum(np.log(list(said))))

@@ -17,7 +17,7 @@ from nnlearn.operations.activations import softmax
 from nnlearn.parameters import Parameters
 
 
-def streams(sequence: Any, count: int) -> Any:
+def streams(sequence: Any, count: int) -> Array:
     """Cut a long sequence into equal stretches, to be read side by side.
 
     Parameters
@@ -80,7 +80,9 @@ def windows(streams: Any, steps: int) -> Iterator[tuple[Array, ...]]:
         yield streams[start:stop, ...], streams[start + 1 : stop + 1, ...]
 
 
-def by_length(sequences: Any, batch_size: int, rng: np.random.Generator | None = None) -> Any:
+def by_length(
+    sequences: Any, batch_size: int, rng: np.random.Generator | None = None
+) -> list[Array]:
     """Put sequences of equal length together: batches without padding.
 
     Parameters

@@ -17,7 +17,7 @@ _TEST_NAMES = 1_000
 _TEST_CHORALES, _CHOICE_CHORALES = 60, 30
 
 
-def load_mnist() -> Any:
+def load_mnist() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Load 10,000 handwritten digits, in a fixed split of 8,000 and 2,000.
 
     Returns
@@ -40,7 +40,7 @@ def load_mnist() -> Any:
     return (asarray(x[training]), asarray(y[training])), (asarray(x[test]), asarray(y[test]))
 
 
-def load_breast_cancer() -> Any:
+def load_breast_cancer() -> tuple[Array, Array, list[str]]:
     """Load 569 tumours, each with 30 measurements of its cells' nuclei.
 
     Returns
@@ -72,7 +72,7 @@ def load_breast_cancer() -> Any:
     return asarray(bunch.data), asarray(y), [str(name) for name in bunch.feature_names]
 
 
-def load_first_names() -> Any:
+def load_first_names() -> tuple[list[str], list[str]]:
     """Load 5,163 first names from the United States Census of 1990, each once.
 
     Returns
@@ -89,7 +89,7 @@ def load_first_names() -> Any:
     return names[:-_TEST_NAMES], names[-_TEST_NAMES:]
 
 
-def load_oil_prices() -> Any:
+def load_oil_prices() -> tuple[Any, Array]:
     """Load what a barrel of crude oil cost, day by day, from 1986 to 2019.
 
     Returns
@@ -132,7 +132,7 @@ class Chorale(NamedTuple):
     notes: np.ndarray
 
 
-def load_chorales() -> Any:
+def load_chorales() -> tuple[list[Chorale], list[Chorale], list[Chorale]]:
     """Load 271 melodies of chorales that Johann Sebastian Bach set for four voices.
 
     All are in 4/4, and moved to a key without sharps and flats. Bach set many tunes several times;

@@ -4,14 +4,13 @@ Each gives a fresh batch, time first, in float32, on the current backend. How fa
 effect lie is an argument.
 """
 
-from typing import Any
-
 import numpy as np
 
 from nnlearn.arrays.backend import asarray
+from nnlearn.arrays.typing import Array
 
 
-def signals(gap: int, count: int, rng: np.random.Generator) -> Any:
+def signals(gap: int, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Draw the task of one bit: +1 or -1 at the first step, then noise on another line.
 
     Parameters
@@ -36,7 +35,7 @@ def signals(gap: int, count: int, rng: np.random.Generator) -> Any:
     return asarray(x), asarray(bit)
 
 
-def adding(steps: int, count: int, rng: np.random.Generator) -> Any:
+def adding(steps: int, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
     """Draw the adding problem: two of the numbers are marked, and their sum is asked for.
 
     Parameters
@@ -76,7 +75,7 @@ def adding(steps: int, count: int, rng: np.random.Generator) -> Any:
 
 def copying(
     gap: int, count: int, rng: np.random.Generator, length: int = 3, symbols: int = 4
-) -> Any:
+) -> tuple[Array, Array]:
     """Draw the copy task among noise: keep some flagged symbols, let others pass, then say them.
 
     Parameters

@@ -4,12 +4,14 @@ An initializer is a function ``(rng, shape, fan_in, fan_out)`` that gives a NumP
 """
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
+from nnlearn.arrays.typing import Array
 
-def he(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
+
+def he(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
     """Draw normal values of variance 2 / fan_in: keeps the forward variance under ReLU.
 
     Parameters
@@ -30,7 +32,7 @@ def he(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: i
     return rng.normal(0.0, math.sqrt(2.0 / max(fan_in, 1)), shape)
 
 
-def glorot(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Any:
+def glorot(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int, fan_out: int) -> Array:
     """Draw uniform values of variance 2 / (fan_in + fan_out): the compromise of both passes.
 
     Parameters
@@ -56,7 +58,7 @@ def orthogonal(
     shape: tuple[int, ...],
     fan_in: int | None = None,
     fan_out: int | None = None,
-) -> Any:
+) -> Array:
     """Draw orthogonal square blocks, all equally likely: they keep the length of what they turn.
 
     Parameters
@@ -84,7 +86,7 @@ def orthogonal(
     return np.reshape(q * signs[:, None, :], shape)
 
 
-def normal(std: float) -> Any:
+def normal(std: float) -> Callable[..., Array]:
     """Return an initializer that draws normal values of a given standard deviation."""
 
     def initializer(
@@ -92,13 +94,13 @@ def normal(std: float) -> Any:
         shape: tuple[int, ...],
         fan_in: int | None = None,
         fan_out: int | None = None,
-    ) -> Any:
+    ) -> Array:
         return rng.normal(0.0, std, shape)
 
     return initializer
 
 
-def fill(value: float) -> Any:
+def fill(value: float) -> Callable[..., Array]:
     """Return an initializer that gives the same value everywhere."""
 
     def initializer(
@@ -106,7 +108,7 @@ def fill(value: float) -> Any:
         shape: tuple[int, ...],
         fan_in: int | None = None,
         fan_out: int | None = None,
-    ) -> Any:
+    ) -> Array:
         return np.full(shape, float(value))
 
     return initializer

@@ -23,7 +23,7 @@ class LayerNorm(Layer):
     eps : float
     """
 
-    def __init__(self, features: int, eps: float = 1e-05) -> None:
+    def __init__(self, features: int, eps: float = 1e-5) -> None:
         self.features = positive_integer(type(self).__name__, "features", features)
         self.eps = float(eps)  # a NumPy float64 would make float32 arithmetic float64
 
@@ -56,7 +56,7 @@ class BatchNorm(LayerNorm):
     eps : float
     """
 
-    def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-05) -> None:
+    def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__(features, eps)
         self.momentum = float(momentum)
 

@@ -66,8 +66,8 @@ def conv2d(
     in_blocks(forward, x, entries)
 
     def backward(dz: Array) -> Gradients:
-        def dK() -> Any:  # eq-conv2d-dk
-            def part(n: slice) -> Any:
+        def dK() -> Array:  # eq-conv2d-dk
+            def part(n: slice) -> Array:
                 return windows.gather(x[n, ...]).T @ as_rows(dz[n, ...])
 
             return xp.reshape(sum(in_blocks(part, x, entries)), K.shape)
@@ -81,7 +81,7 @@ def conv2d(
     return z, backward
 
 
-def input_gradient(dz: Array, K: Array, windows: Windows, shape: tuple[int, ...]) -> Any:
+def input_gradient(dz: Array, K: Array, windows: Windows, shape: tuple[int, ...]) -> Array:
     """Return dL/dx of `conv2d`, images of a shape (N, H, W, C).
 
     With steps of one pixel it is a convolution of dz, so `conv2d` itself computes it. Longer steps

@@ -23,7 +23,7 @@ def moments(x: Array, axis: int | tuple[int, ...]) -> Any:
 
 
 @differentiable("x (...)")
-def standardize(x: Array, axis: int | tuple[int, ...] = -1, eps: float = 1e-05) -> Array:
+def standardize(x: Array, axis: int | tuple[int, ...] = -1, eps: float = 1e-5) -> Array:
     """Give x mean 0 and variance (nearly) 1 along axes: x̂ = (x - μ) / √(σ² + ε).
 
     Parameters
@@ -88,7 +88,7 @@ def scale_and_shift(x_hat: Array, gamma: Array, beta: Array) -> Array:
 
 
 @differentiable("x (..., D), gamma (D), beta (D) -> y (..., D)")
-def batch_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-05) -> Array:
+def batch_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
     """Normalize every feature over the batch: y = γ (x - μ) / √(σ² + ε) + β.
 
     Parameters
@@ -119,7 +119,7 @@ def batch_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-05) -> Array
 
 
 @differentiable("x (..., D), gamma (D), beta (D) -> y (..., D)")
-def layer_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-05) -> Array:
+def layer_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
     """Normalize every example over its features: y = γ (x - μ) / √(σ² + ε) + β.
 
     Parameters

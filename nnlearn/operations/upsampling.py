@@ -6,7 +6,6 @@ with the two pictures in each other's place.
 """
 
 import math
-from typing import Any
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import column_sums
@@ -87,8 +86,8 @@ def conv_transpose2d(
         y += b
 
     def backward(dy: Array) -> Gradients:
-        def dK() -> Any:  # eq-conv-transpose-dk
-            def part(n: slice) -> Any:
+        def dK() -> Array:  # eq-conv-transpose-dk
+            def part(n: slice) -> Array:
                 return windows.gather(dy[n, ...]).T @ as_rows(x[n, ...])
 
             return xp.reshape(sum(in_blocks(part, x, entries)), K.shape)
@@ -103,7 +102,7 @@ def conv_transpose2d(
 
 
 @differentiable("x (N, H, W, C) -> y (N, H', W', C)")
-def upsample2d(x: Array, size: Any = 2) -> Array:
+def upsample2d(x: Array, size: Pair = 2) -> Array:
     """Enlarge pictures: every pixel becomes a block of equal ones (nearest neighbour).
 
     Parameters

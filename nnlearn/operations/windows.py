@@ -9,6 +9,7 @@ loop over the many windows.
 import functools
 import itertools
 import math
+from collections.abc import Callable
 from typing import Any
 
 from nnlearn.arrays.backend import array_namespace
@@ -57,7 +58,12 @@ class Windows:
     """
 
     def __init__(
-        self, operation: str, shape: tuple[int, ...], size: Any, stride: Pair = 1, padding: Pair = 0
+        self,
+        operation: str,
+        shape: tuple[int, ...],
+        size: Pair,
+        stride: Pair = 1,
+        padding: Pair = 0,
     ) -> None:
         self.size = pair(operation, "size", size, 1)
         self.stride = pair(operation, "stride", stride, 1)
@@ -73,12 +79,12 @@ class Windows:
             )
 
     @property
-    def padded(self) -> Any:
+    def padded(self) -> tuple[int, ...]:
         """The rows and columns of an image with its border."""
         return tuple(s + 2 * p for s, p in zip(self.images, self.padding, strict=True))
 
     @functools.cached_property
-    def places(self) -> Any:
+    def places(self) -> list[tuple[Any, ...]]:
         """For each place (m, n) inside a window, row by row: the index of all that is seen there.
 
         That is the rows m, m + s, m + 2s, … and the columns n, n + s, …: one pixel of each window.
@@ -89,7 +95,7 @@ class Windows:
         )
         return [(slice(None), *place, ...) for place in itertools.product(rows, columns)]
 
-    def pad(self, x: Array) -> Any:
+    def pad(self, x: Array) -> Array:
         """Lay a border of zeros around images (N, H, W, C)."""
         if not any(self.padding):
             return x
@@ -99,11 +105,11 @@ class Windows:
         return padded
 
     @property
-    def _inside(self) -> Any:
+    def _inside(self) -> tuple[Any, ...]:
         sides = zip(self.padding, self.images, strict=True)
         return (slice(None), *(slice(p, p + size) for p, size in sides), ...)
 
-    def gather(self, x: Array) -> Any:
+    def gather(self, x: Array) -> Array:
         """Write every window as a row: (N, H, W, C) becomes (N H' W', P Q C). See `im2col`."""
         xp = array_namespace(x)
         seen = sliding_windows(self.pad(x), self.size, self.stride)  # (N, H', W', P, Q, C)
@@ -113,7 +119,7 @@ class Windows:
             return xp.reshape(by_place, (entries, windows)).T
         return xp.reshape(seen, (windows, entries))
 
-    def scatter(self, rows: Array, channels: int) -> Any:
+    def scatter(self, rows: Array, channels: int) -> Array:
         """Add every window's row to the pixels that it came from: the transpose of `gather`."""
         xp = array_namespace(rows)
         count = rows.size // (math.prod(self.counts) * len(self.places) * channels)
@@ -123,7 +129,7 @@ class Windows:
             dx[place] += rows[:, :, :, k, :]
         return dx[self._inside]
 
-    def collect(self, x: Array) -> Any:
+    def collect(self, x: Array) -> tuple[Array, Callable[..., None]]:
         """Give an array like x, and how to put at a place of it what belongs to all windows there.
 
         Where each pixel is in exactly one window there is nothing to add up, and nothing to wipe.
@@ -144,7 +150,7 @@ def _add(dx: Array, place: Any, values: Array) -> None:
 
 
 @differentiable("x (N, H, W, C)")
-def im2col(x: Array, size: Any, stride: Pair = 1, padding: Pair = 0) -> Array:
+def im2col(x: Array, size: Pair, stride: Pair = 1, padding: Pair = 0) -> Array:
     """Write out every window of images as a vector.
 
     Parameters
@@ -178,5 +184,5 @@ def im2col(x: Array, size: Any, stride: Pair = 1, padding: Pair = 0) -> Array:
     return xp.reshape(windows.gather(x), shape), backward
 
 
-def _by(numbers: tuple[int, ...]) -> Any:
+def _by(numbers: tuple[int, ...]) -> str:
     return f"{numbers[0]} × {numbers[1]}"
