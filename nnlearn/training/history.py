@@ -120,7 +120,9 @@ class History(dict[str, list[Any]]):
             if self.best_epoch is not None:
                 ax.axvline(positions[self.best_epoch], color=_COLORS[-1], linestyle=":")
         if self.best_epoch is not None:
-            axes[0].set_title(f"lowest validation loss: {unit} {positions[self.best_epoch]}")
+            axes[0].set_title(
+                f"lowest validation loss: {unit} {positions[self.best_epoch]}", loc="left"
+            )
         axes[-1].set_xlabel(unit)
         axes[-1].xaxis.get_major_locator().set_params(integer=True)
         return figure

@@ -87,7 +87,7 @@ def test_the_figure():
     ]
     for ax in figure.axes:  # the best epoch is marked
         assert list(ax.lines[-1].get_xdata()) == [2, 2]
-    assert "epoch 2" in losses.get_title()
+    assert "epoch 2" in losses.get_title(loc="left")
 
 
 def test_the_figure_of_a_game_goes_by_steps():
