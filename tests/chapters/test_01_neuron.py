@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from notebooks import cells_of
-from scipy import optimize, special
+from scipy import optimize, special, stats
 from witnesses import measured_slope
 
 import nnlearn as nn
@@ -492,6 +492,102 @@ def separable(answers):
     rows = -sign[:, None] * np.column_stack([SWITCHES, np.ones(4)])
     found = optimize.linprog(np.zeros(3), A_ub=rows, b_ub=-np.ones(4), bounds=[(None, None)] * 3)
     return found.status == 0
+
+
+@pytest.mark.equation("eq-bayes-odds")
+def test_bayes_odds(rng):
+    """A table of joint probabilities says both odds; and a neuron adds the logarithms."""
+    prior = np.array([0.3, 0.7])  # malignant, benign
+    first, second = rng.dirichlet(np.ones(3), size=(2, 2))  # P(piece | answer), three values each
+    joint = prior[:, None, None] * first[:, :, None] * second[:, None, :]  # independent, given it
+    posterior = joint[0] / joint.sum(axis=0)
+    new_odds = prior[0] / prior[1] * (first[0] / first[1])
+    assert np.allclose(joint.sum(axis=2)[0] / joint.sum(axis=2)[1], new_odds, rtol=1e-13)
+    evidence = np.log(first[0] / first[1])[:, None] + np.log(second[0] / second[1])[None, :]
+    x = evidence.reshape(-1, 1)
+    z = nn.dense(x, np.ones((1, 1)), np.log(prior[:1] / prior[1:]))
+    assert np.allclose(nn.sigmoid(z).ravel(), posterior.ravel(), rtol=1e-13)
+
+
+@pytest.mark.equation("eq-gaussian-evidence")
+def test_gaussian_evidence():
+    m_1, m_0, s, x = 1.4, -0.5, 0.8, np.linspace(-3, 3, 7)
+    log_ratio = stats.norm(m_1, s).logpdf(x) - stats.norm(m_0, s).logpdf(x)
+    w, b = (m_1 - m_0) / s**2, -(m_1**2 - m_0**2) / (2 * s**2)
+    z = nn.dense(x[:, None], np.array([[w]]), np.array([b]))[:, 0]
+    assert np.allclose(z, log_ratio, rtol=1e-12)
+
+
+@pytest.mark.equation("eq-neuron-first-step")
+def test_neuron_first_step(rng):
+    y = np.repeat([1.0, 0.0], [7, 13])
+    x = rng.normal(size=(20, 3)) + np.outer(y, [1.0, -2.0, 0.5])
+    centred = x - x.mean(axis=0)
+    _, dw, _ = package_gradient(np.zeros(3), 0.0, centred, y)
+    way = centred[y == 1].mean(axis=0) - centred[y == 0].mean(axis=0)
+    assert np.allclose(-0.3 * dw, 0.3 * (7 * 13) / 20**2 * way, atol=1e-14)
+    _, dw, _ = package_gradient(np.zeros(3), 0.0, x + 5, y)  # and not without the mean of zero
+    assert not np.allclose(-0.3 * dw, 0.3 * (7 * 13) / 20**2 * way, atol=0.1)
+
+
+def measured_hessian(w, b, x, y, h=1e-5):
+    """Central differences of the package's gradient, by w and b."""
+
+    def gradient(theta):
+        _, dw, db = package_gradient(theta[:-1], theta[-1], x, y)
+        return np.append(dw, db)
+
+    theta = np.append(w, b)
+    moves = h * np.eye(len(theta))
+    return np.array([(gradient(theta + m) - gradient(theta - m)) / (2 * h) for m in moves])
+
+
+@pytest.mark.equation("eq-neuron-hessian")
+@pytest.mark.parametrize(("w", "b"), [(0.0, 0.0), (0.2, -1.5)])
+def test_neuron_hessian(w, b, rng):
+    x, y = 3 + 2 * rng.normal(size=(30, 1)), rng.integers(2, size=30).astype(float)
+    a = special.expit(w * x[:, 0] + b)
+    terms = [[x[:, 0] ** 2, x[:, 0]], [x[:, 0], np.ones(30)]]
+    derived = [[np.mean(a * (1 - a) * term) for term in row] for row in terms]
+    assert np.allclose(measured_hessian(np.array([w]), b, x, y), derived, atol=1e-8)
+    if w == b == 0:
+        mu, s = x.mean(), x.std()
+        at_zero = np.array([[s**2 + mu**2, mu], [mu, 1]]) / 4
+        assert np.allclose(derived, at_zero, rtol=1e-12)
+        curvatures = chapter("neuron-curvatures")["curvatures"]
+        assert np.allclose(curvatures(x), np.linalg.eigvalsh(at_zero)[[0, -1]], rtol=1e-9)
+
+
+@pytest.mark.equation("eq-narrow-way")
+@pytest.mark.parametrize("mu", [0.0, 3.0, 16.3])
+def test_narrow_way(mu, rng):
+    """The curvature along and across: second differences of the package's loss."""
+    x = rng.normal(size=(50, 1))
+    x = mu + 4.8 * (x - x.mean()) / x.std()
+    y, s, h = (x[:, 0] > mu).astype(float), 4.8, 1e-4
+    along = s**2 / (4 * (1 + mu**2))
+    across = (1 + mu**2 + s**2 * mu**2 / (1 + mu**2)) / 4
+    for u, curvature in (((1, -mu), along), ((mu, 1), across)):
+        u = np.array(u) / np.sqrt(1 + mu**2)
+        at = [package_gradient(k * h * u[:1], k * h * u[1], x, y)[1:] for k in (-1, 1)]
+        slopes = [dw[0] * u[0] + db * u[1] for dw, db in at]
+        assert (slopes[1] - slopes[0]) / (2 * h) == pytest.approx(curvature, rel=1e-4)
+
+
+@pytest.mark.equation("eq-neuron-convex")
+def test_neuron_convex(rng):
+    x, y = rng.normal(size=(12, 2)), rng.integers(2, size=12).astype(float)
+    for w, u in rng.normal(size=(20, 2, 2)):
+        b, c, h = rng.normal(), rng.normal(), 1e-5
+        z, v = x @ w + b, x @ u + c
+        _, dw, db = package_gradient(w, b, x, y)
+        slope = np.mean((special.expit(z) - y) * v)
+        assert dw @ u + db * c == pytest.approx(slope, abs=1e-13)
+        ends = [package_gradient(w + k * h * u, b + k * h * c, x, y)[1:] for k in (-1, 1)]
+        speed = np.subtract(*[dw @ u + db * c for dw, db in ends[::-1]]) / (2 * h)
+        second = np.mean(special.expit(z) * special.expit(-z) * v**2)
+        assert speed == pytest.approx(second, abs=1e-8)
+        assert second >= 0
 
 
 @pytest.mark.equation("eq-xor")
