@@ -6,10 +6,13 @@ cannot draw, and keeps the comma after a formula on the formula's line.
 """
 
 import html
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
 from unittest import mock
@@ -33,6 +36,30 @@ def find_node():
     return found
 
 
+def short_folder():
+    """Return a folder of temporary files in which the server can make its socket.
+
+    A socket's path has at most 103 bytes (macOS; 107 on Linux), and sphinxcontrib-katex would wait
+    in vain for one that has more.
+
+    Raises
+    ------
+    ExtensionError
+        If there is none.
+    """
+    asked = tempfile.gettempdir()
+    if not hasattr(socket, "AF_UNIX"):  # Windows: a network socket, whose address is short
+        return asked
+    for folder in (asked, "/tmp", "/var/tmp"):
+        path = f"{folder}/sphinxcontrib_katex12345678/katex.sock"
+        if len(os.fsencode(path)) <= 103 and os.access(folder, os.W_OK):
+            return folder
+    raise ExtensionError(
+        f"TMPDIR is too long for the socket that draws the mathematics: {asked}. Set it to a "
+        "folder with a short name, of at most 64 bytes."
+    )
+
+
 def start_server(app):
     """Start KaTeX's server; on a busy machine its socket may be there before it listens."""
     started = []
@@ -41,7 +68,10 @@ def start_server(app):
         started.append(subprocess.Popen(*args, **settings))
         return started[-1]
 
-    with mock.patch.object(katex, "Popen", remembered):
+    with (
+        mock.patch.object(katex, "Popen", remembered),
+        mock.patch.object(tempfile, "tempdir", short_folder()),
+    ):
         for attempt in range(5):
             try:
                 return katex.KaTeXServer.get()

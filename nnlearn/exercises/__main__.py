@@ -1,11 +1,12 @@
 """The command of the exercises: ``python -m nnlearn.exercises start 01``, ``check 01``, …"""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnlearn.exercises import author, notebook, progress, report, run, transplant
+from nnlearn.exercises import author, notebook, plain, progress, report, run, transplant
 from nnlearn.exercises.notebook import NotebookProblem, Pristine
 from nnlearn.exercises.verdict import Result
 
@@ -38,10 +39,12 @@ def check(args: argparse.Namespace) -> int:
     path = notebook.find(args.chapter, args.course)
     pristine = notebook.read_pristine(path)
     copy = _copy(args.file or Path(path.name), path)
-    answers, problems = transplant.answers(pristine, notebook.read_raw(copy))
+    raw = notebook.read_raw(copy)
+    answers, problems = transplant.answers(pristine, raw)
+    cells = transplant.counts(pristine, raw)
     wanted = _wanted(args.exercise, pristine)
     answers = {number: text for number, text in answers.items() if number in wanted}
-    with report.Report(pristine, wanted) as out:
+    with report.Report(pristine, wanted, cells) as out:
         for number in wanted:
             if number in problems:
                 out.result(Result(number, "wrong", problems[number]))
@@ -137,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; 0 if all is right, 1 if an answer is not, 2 if it could not be done."""
+    _speak_any_code_page()
     args = _parser().parse_args(argv)
     try:
         return int(args.function(args))
@@ -152,6 +156,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+
+
+def _speak_any_code_page() -> None:
+    """Put into words what the terminal's or the file's encoding has no letter for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=plain.ERRORS)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import numpy as np
 from nnlearn.exercises import wording
 from nnlearn.exercises.failures import CheckFailed, NotAnswered
 from nnlearn.exercises.measuring import numerical_gradient
-from nnlearn.exercises.mismatch import Hints, agrees, explain, part, same, tolerance
+from nnlearn.exercises.mismatch import Hints, agrees, explain, numbers, part, same, tolerance
 
 
 class Check:
@@ -113,15 +113,18 @@ class Check:
     ) -> float:  # fmt: skip
         """Return the learner's value, if it is one number that is `close` to what is expected."""
         number = self.number_of(value, name)
-        self.close(number, expected, hints, rtol, atol, name)
+        self.close(np.reshape(value, ()), expected, hints, rtol, atol, name)
         return number
 
     def choice(self, value: Any, options: Sequence[Any], name: str = "Your answer") -> Any:
-        """Return the learner's value, if it is one of the options."""
-        if not any(type(value) is type(option) and value == option for option in options):
-            listed = ", ".join(map(repr, options))
-            self.fail(f"{name} should be one of {listed}; it is {reprlib.repr(value)}.")
-        return value
+        """Return the option that the learner's value is: what NumPy gives counts by its value."""
+        if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.size == 1):
+            value = value.item()
+        for option in options:
+            if type(value) is type(option) and value == option:
+                return option
+        listed = ", ".join(map(repr, options))
+        self.fail(f"{name} should be one of {listed}; it is {reprlib.repr(value)}.")
 
     def keys(self, value: Any, keys: Iterable[str], message: str) -> None:
         """Check that `value` is a dictionary with these keys; it does not count as a property."""
@@ -163,10 +166,14 @@ class Check:
             Relative to the largest expected entry. Default: 1e-7, or 1e-4 if either is float32.
         """
         self._case = case or self._case
-        array, expected = self._array(value, name), np.asarray(expected)
+        given, expected = self._array(value, name), np.asarray(expected)
+        array = numbers(given)
         allowed = tolerance(array, expected, rtol, atol)
         if not agrees(array, expected, allowed):
-            self.fail(f"{name} is not right. {explain(array, expected, allowed, hints or {})}")
+            text = f"{name} is not right. {explain(array, expected, allowed, hints or {})}"
+            if given.dtype == bool and expected.dtype != bool:
+                text += f" {wording.TRUTHS}"
+            self.fail(text)
         self.count += 1
 
     def gradient(

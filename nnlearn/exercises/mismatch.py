@@ -34,10 +34,16 @@ def tolerance(value: Any, expected: Any, rtol: float | None, atol: float) -> flo
     return atol + rtol * largest
 
 
+def numbers(value: Any) -> Any:
+    """Return an array with 1.0 for True and 0.0 for False, which cannot be subtracted."""
+    return value.astype(float) if value.dtype == bool else value
+
+
 def agrees(value: Any, expected: Any, allowed: float) -> bool:
     """Whether two arrays have one shape and differ nowhere by more than `allowed`."""
     if value.shape != expected.shape:
         return False
+    value, expected = numbers(value), numbers(expected)
     with np.errstate(all="ignore"):
         near = np.abs(value - expected) <= allowed
     # Equal infinities count as near: their difference is NaN.

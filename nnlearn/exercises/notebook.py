@@ -95,7 +95,9 @@ def find(name: str, folder: Path) -> Path:
 def read_raw(path: Path) -> JSON:
     """Read a notebook file, or say in plain words why it is none."""
     try:
-        notebook: JSON = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
+        # Windows programs put a byte-order mark before the text, or write UTF-16.
+        notebook: JSON = json.loads(data.decode(json.detect_encoding(data)))
     except FileNotFoundError:
         raise NotebookProblem(f"There is no file {path}.") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 import textwrap
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -18,8 +19,11 @@ COLOURS = {"right": "32", "wrong": "31", "unanswered": "33"}
 class Report:
     """Prints results in the order of the exercises, with a running line in a terminal."""
 
-    def __init__(self, pristine: Pristine, wanted: list[str]) -> None:
+    def __init__(
+        self, pristine: Pristine, wanted: list[str], cells: Mapping[str, int] | None = None
+    ) -> None:
         self.pristine, self.wanted = pristine, wanted
+        self.cells = cells or {}  # exercise number → how many cells its answer stands in
         self.results: dict[str, Result] = {}
         self.shown = 0
         self.live = sys.stdout.isatty()
@@ -56,6 +60,9 @@ class Report:
         if result.state == "wrong":
             for line in _without_first(result.message).splitlines():
                 print(_filled(line, self.width))
+            if (count := self.cells.get(result.number, 1)) > 1:
+                text = f"Your answer stands in {count} cells; they were run in their order."
+                print(_filled(text, self.width))
             hint = f"Hint: {_plain(exercise.folded('hint'))}"
             print(_filled(hint, self.width))
             print()

@@ -117,6 +117,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "NNLEARN_BACKEND": "numpy",  # checks compare with NumPy: a reader's choice is for chapters
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": "utf-8:replace",  # as it is read here, whatever the code page
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "TMPDIR": str(folder),

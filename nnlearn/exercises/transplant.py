@@ -11,7 +11,8 @@ def answers(pristine: Pristine, copy: JSON) -> tuple[dict[str, str], dict[str, s
     """Find the reader's answers.
 
     Cells are known by their id. Some editors give new ids: then the tag "answer" below the
-    exercise's heading, or a first line ``# Exercise 5.2``, tells which cell it is.
+    exercise's heading, or a first line ``# Exercise 5.2``, tells which cell it is. An answer that
+    stands in several cells is all of them, in their order, as the notebook itself would run them.
 
     Parameters
     ----------
@@ -27,21 +28,10 @@ def answers(pristine: Pristine, copy: JSON) -> tuple[dict[str, str], dict[str, s
     problems : dict
         Exercise number → what the reader should mend, for those without one clear answer.
     """
-    sections = _sections(copy["cells"])
     found, problems = {}, {}
-    for number, exercise in pristine.exercises.items():
-        cells = _candidates(exercise, copy["cells"], sections)
-        given = source(exercise.cell("answer"))
-        texts = list(dict.fromkeys(source(cell) for cell in cells if cell["cell_type"] == "code"))
-        if len(texts) > 1:  # an untouched copy beside the answer does no harm
-            texts = [text for text in texts if text.strip() != given.strip()]
-        if len(texts) == 1:
-            found[number] = texts[0]
-        elif texts:
-            problems[number] = (
-                f"There are {len(texts)} answer cells with different texts. Keep one and delete "
-                "the other."
-            )
+    for number, (cells, code) in _cells(pristine, copy).items():
+        if code:
+            found[number] = "\n".join(code)
         elif cells:
             problems[number] = (
                 "The answer cell is a text cell. Make it a code cell again: select it, "
@@ -49,10 +39,30 @@ def answers(pristine: Pristine, copy: JSON) -> tuple[dict[str, str], dict[str, s
             )
         else:
             problems[number] = (
-                "The answer cell is missing. Run `start` in an empty folder and copy the cell "
-                "from there into your notebook."
+                f"The answer cell is missing. Write `# Exercise {number}` as the first line of "
+                "the cell that holds your answer. If there is none: run `start` in an empty folder "
+                "and copy the cell from there into your notebook."
             )
     return found, problems
+
+
+def counts(pristine: Pristine, copy: JSON) -> dict[str, int]:
+    """Return, for each exercise, how many cells the reader's answer stands in."""
+    return {number: len(code) for number, (_, code) in _cells(pristine, copy).items()}
+
+
+def _cells(pristine: Pristine, copy: JSON) -> dict[str, tuple[list[JSON], list[str]]]:
+    """Return, for each exercise, the cells that may be its answer, and the texts that are."""
+    sections = _sections(copy["cells"])
+    found = {}
+    for number, exercise in pristine.exercises.items():
+        cells = _candidates(exercise, copy["cells"], sections)
+        given = source(exercise.cell("answer"))
+        code = list(dict.fromkeys(source(cell) for cell in cells if cell["cell_type"] == "code"))
+        if len(code) > 1:  # an untouched copy beside the answer does no harm, nor an empty cell
+            code = [text for text in code if text.strip() not in ("", given.strip())]
+        found[number] = (cells, code)
+    return found
 
 
 def _sections(cells: list[JSON]) -> dict[int, str]:

@@ -9,6 +9,12 @@ from typing import Any
 
 import numpy as np
 
+#: What is said where True and False stand for numbers, and are not the right ones.
+TRUTHS = (
+    "Yours is True and False, taken for 1 and 0: a comparison such as `z > 0` tells where "
+    "something holds, not the value there."
+)
+
 
 def kind(value: Any) -> str:
     """Say what `value` is, as the end of a sentence "… ; it is …"."""
@@ -19,7 +25,18 @@ def kind(value: Any) -> str:
     if callable(value):
         name = getattr(value, "__name__", "?")
         return f"the function `{name}` itself (is a call, with brackets, missing?)"
+    if isinstance(value, str):
+        text = f"the text {reprlib.repr(str(value))}"
+        return text + (" (a number has no quotation marks)" if _is_number(value) else "")
     return f"of type {type(value).__name__}: {reprlib.repr(value)}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def call(name: str, args: Iterable[Any], kwargs: Mapping[str, Any]) -> str:

@@ -4,12 +4,14 @@ They are those of ``make book`` if that is newer than everything it is made of; 
 built here, without executing the notebooks.
 """
 
+import atexit
 import importlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlparse
@@ -385,3 +387,25 @@ def test_no_server_of_the_mathematics_outlives_a_failed_start(monkeypatch):
     assert server.poll() is None
     server.communicate(b"the end\n")
     servers[0].stdin.close()
+
+
+def test_a_long_folder_of_temporary_files_does_not_stop_the_mathematics(monkeypatch, tmp_path):
+    """A socket's path has about a hundred bytes: below a longer folder there is none."""
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    prerender = importlib.import_module("prerender")
+    long = tmp_path / ("long-" * 20)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.setattr(prerender.katex, "NODEJS_BINARY", prerender.find_node())
+    monkeypatch.setattr(prerender.katex, "STARTUP_TIMEOUT", 30.0)
+    monkeypatch.setattr(prerender.katex.KaTeXServer, "katex_server", None)
+    server = prerender.start_server(None)
+    try:
+        assert 'class="katex"' in prerender.katex.render_latex("\\sigma")
+    finally:
+        atexit.unregister(server.terminate.__func__)
+        server.terminate()
+    assert tempfile.gettempdir() == str(long)  # what others make stays where it was asked for
+    monkeypatch.setattr(prerender.os, "access", lambda *_: False)
+    with pytest.raises(prerender.ExtensionError, match="TMPDIR is too long"):
+        prerender.short_folder()

@@ -11,7 +11,7 @@ import time
 import pytest
 from exercise_course import RIGHT
 
-from nnlearn.exercises import progress, run
+from nnlearn.exercises import plain, progress, run
 from nnlearn.exercises.report import Report
 from nnlearn.exercises.verdict import Result
 
@@ -177,8 +177,52 @@ def test_damaged_notebooks_are_told_in_plain_words(reader):
         assert code == 2
         assert words in text
         assert reader.copy.read_text() == content
-    reader.copy.write_bytes(b"\xff\xfe")
+    reader.copy.write_bytes(b'{"cells": "\xe4"}')
     assert "cannot be read" in reader("check", "5")[1]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_does_no_harm(reader, encoding):
+    reader.answer(a3="guess = 7  # σ")
+    text = reader.copy.read_text(encoding="utf-8")
+    reader.copy.write_text(text, encoding=encoding)
+    code, text = reader("check", "5", "--exercise", "3")
+    assert (code, states(text)) == (0, ["right"])
+    assert "1 of 3 right" in reader("status")[1]
+
+
+@pytest.mark.parametrize("page", ["cp1252", "cp437", "cp932", "cp1251", "ascii", "utf-8"])
+def test_a_report_is_printed_whatever_the_code_page(course, tmp_path, page):
+    answers = [{"cell_type": "code", "metadata": {}, "id": "answer-5-1", "source": "σ = ∂("}]
+    (tmp_path / "05-cnn.ipynb").write_text(json.dumps({"cells": answers}), encoding="utf-8")
+    environment = os.environ | {"PYTHONIOENCODING": page, "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "nnlearn.exercises", "check", "5", "--exercise", "1",
+         "--course", course],
+        cwd=tmp_path, env=environment, capture_output=True, check=False,
+    )  # fmt: skip
+    text = done.stdout.decode(page)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert states(text) == ["not right yet"]
+    if page == "utf-8":
+        assert "σ = ∂(" in text
+    if page == "ascii":
+        assert "sigma = d(" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("σ Θ", "sigma Theta"),
+        ("Jᵀ − ₁", "J^T - 1"),
+        ("ŷ é C̃", "y e C"),
+        ("a … b", "a ... b"),
+        ("⟨v, u⟩ ≤ ε", "<v, u> <= epsilon"),
+        ("中", "?"),
+    ],
+)
+def test_letters_of_mathematics_have_words(text, said):
+    assert text.encode("ascii", plain.ERRORS).decode() == said
 
 
 def test_the_course_s_own_notebook_is_not_a_copy(reader, course, monkeypatch):
@@ -208,10 +252,28 @@ def test_cells_deleted_doubled_or_turned_into_text(reader):
     reader.edit(change)
     code, text = reader("check", "5")
     assert code == 1
-    assert states(text) == ["not right yet"] * 3
+    assert states(text) == ["not right yet", "right", "not right yet"]
     assert "answer cell is missing" in text
-    assert "2 answer cells with different texts" in text
     assert "is a text cell" in text
+
+
+def test_a_split_answer_counts_with_both_halves(reader):
+    def change(content):
+        place = next(i for i, c in enumerate(content["cells"]) if c["id"] == "answer-5-1")
+        cell = content["cells"][place]
+        second = dict(cell, source="    return half + half", id="new")
+        cell["source"] = "def double(x):\n    half = x"
+        content["cells"].insert(place + 1, second)
+
+    reader("start", "5")
+    reader.edit(change)
+    code, text = reader("check", "5", "--exercise", "1")
+    assert code == 0, text
+    reader.edit(lambda content: content["cells"][4].update(source="    return half * half"))
+    code, text = reader("check", "5", "--exercise", "1")
+    assert code == 1
+    assert "It is squared." in text
+    assert "Your answer stands in 2 cells; they were run in their order." in text
 
 
 def test_stopped_by_the_reader_it_leaves_nothing_behind(reader, tmp_path_factory):

@@ -162,7 +162,8 @@ RIGHT = np.array([[1.0, 2.0], [3.0, 5.0]])
         (np.ones((4, 2)), np.ones(2), "Is a sum over one axis missing?"),
         (np.array([np.nan, 1, np.inf]), np.ones(3), "1 NaN (not a number) and 1 infinite among"),
         (np.nan, 1.0, "1 NaN"),
-        ("text", 1.0, "should be a number or numbers; it is of type str: 'text'"),
+        ("text", 1.0, "should be a number or numbers; it is the text 'text'"),
+        (np.str_("0.5"), 1.0, "it is the text '0.5' (a number has no quotation marks)"),
         ([[1], [2, 3]], 1.0, "of type list"),
         (len, 1.0, "the function `len` itself"),
     ],
@@ -291,6 +292,45 @@ def test_predictions():
     assert "a number or numbers; it is None" in said(lambda: c.number_of(None))
     assert "one of 'up', 'down'; it is 'left'" in said(lambda: c.choice("left", ["up", "down"]))
     assert "one of True, False; it is 1" in said(lambda: c.choice(1, [True, False]))
+
+
+@pytest.mark.parametrize(
+    ("value", "options", "meant"),
+    [
+        (np.str_("up"), ["up", "down"], "up"),
+        (np.array("up"), ["up", "down"], "up"),
+        (np.bool_(False), [True, False], False),
+        (np.array([3]) > 2, [True, False], True),
+        (np.int64(3), [2, 3], 3),
+    ],
+)
+def test_a_choice_that_numpy_made_counts_by_its_value(value, options, meant):
+    said = check().choice(value, options)
+    assert said == meant
+    assert type(said) is type(meant)
+
+
+def test_a_choice_shows_what_numpy_made_as_a_reader_would_write_it():
+    assert "it is 'left'." in said(lambda: check().choice(np.str_("left"), ["up", "down"]))
+    assert "it is 1." in said(lambda: check().choice(np.int64(1), [True, False]))
+
+
+def test_true_and_false_count_as_one_and_nought():
+    x = np.array([-1.0, 2.0, 3.0])
+    c = check()
+    c.close(x > 0, np.array([0.0, 1.0, 1.0]))
+    c.close(x > 0, x > 0)
+    c.close(np.array([0, 1, 1]), x > 0)
+    c.gradient(x > 0, lambda x: np.maximum(x, 0), x)
+    assert c.number_close(np.bool_(True), 1) == 1.0
+    taken = "Yours is True and False, taken for 1 and 0"
+    hints = {"The slope alone": x > 0}
+    for value in (x > 0, x < 0, [True, False, True]):
+        assert taken in said(lambda value=value: check().close(value, np.maximum(x, 0)))
+    assert taken in said(lambda: check().number_close(True, 0.25))
+    assert "The slope alone." in said(lambda: check().close(x > 0, np.maximum(x, 0), hints))
+    assert taken not in said(lambda: check().close(x > 0, x < 0))  # truths were asked for
+    assert taken not in said(lambda: check().close(-x, x))
 
 
 def test_unpack():

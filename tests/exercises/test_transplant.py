@@ -55,6 +55,45 @@ def test_a_comment_names_the_exercise_wherever_the_cell_has_gone(pristine):
     assert transplant.answers(pristine, {"cells": cells}) == (mine, {})
 
 
+def split(pristine, number, *halves, ids=("7b1de0c4", "0f3c9a52"), keep_tags=True):
+    """A copy in which an editor has split one answer cell."""
+    copy = solved_copy(pristine)
+    cells = copy["cells"]
+    place = next(i for i, c in enumerate(cells) if c["id"] == f"answer-{number}".replace(".", "-"))
+    tags = cells[place]["metadata"] if keep_tags else {}
+    cells[place : place + 1] = [
+        {"cell_type": "code", "source": half, "id": name, "metadata": tags}
+        for half, name in zip(halves, ids, strict=True)
+    ]
+    return copy
+
+
+def test_the_parts_of_a_split_answer_are_put_together_again(pristine):
+    halves = "def mean(x):\n    n = len(x)", "    return x.sum(axis=0) / n"
+    for ids in (("7b1de0c4", "0f3c9a52"), ("answer-5-2", "0f3c9a52"), ("7b1de0c4", "answer-5-2")):
+        copy = split(pristine, "5.2", *halves, ids=ids)
+        found, problems = transplant.answers(pristine, copy)
+        assert (found, problems) == ({**RIGHT, "5.2": "\n".join(halves)}, {})
+        assert transplant.counts(pristine, copy) == {"5.1": 1, "5.2": 2, "5.3": 1}
+    compile(found["5.2"], "answer", "exec")
+
+
+def test_an_empty_or_untouched_part_and_a_copy_are_none(pristine):
+    given = notebook.source(pristine.exercises["5.2"].cell("answer"))
+    for second in ("", "\n  ", given, RIGHT["5.2"]):
+        copy = split(pristine, "5.2", RIGHT["5.2"], second)
+        assert transplant.answers(pristine, copy) == (RIGHT, {})
+        assert transplant.counts(pristine, copy)["5.2"] == 1
+
+
+def test_where_nothing_marks_the_answer_the_advice_loses_nothing(pristine):
+    copy = split(pristine, "5.2", "a = 1", "def mean(x):\n    return x.mean(0)", keep_tags=False)
+    found, problems = transplant.answers(pristine, copy)
+    assert "5.2" not in found
+    assert "Write `# Exercise 5.2` as the first line" in problems["5.2"]
+    assert "delete" not in problems["5.2"]
+
+
 def test_only_the_answers_come_from_the_reader(pristine):
     judged = pristine.with_answers(RIGHT, only="5.2")
     changed = [
