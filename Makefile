@@ -11,7 +11,7 @@ BOOK := _build/html/index.html
 export NNLEARN_PROGRESS := 0
 # The matrices are small: one thread a process is fastest, and does not suffer from a busy machine.
 BLAS_THREADS ?= 1
-THREADS := OPENBLAS_NUM_THREADS=$(BLAS_THREADS)
+THREADS := OPENBLAS_NUM_THREADS=$(BLAS_THREADS) VECLIB_MAXIMUM_THREADS=$(BLAS_THREADS)
 
 .DEFAULT_GOAL := help
 .PHONY: help book test serve lab lint format execute lock bench clean

@@ -68,7 +68,11 @@ def all_cores() -> Iterator[int]:
         yield 1
         return
     try:
-        threads = max((library["num_threads"] for library in _blas().info()), default=1)
+        libraries = _blas().info()
+        if not libraries:  # Apple's Accelerate, on a Mac: it can be neither asked nor told
+            yield _cores()
+            return
+        threads = max(library["num_threads"] for library in libraries)
         if threads == 1:  # nothing to take, or taken already
             yield _granted
             return
@@ -109,6 +113,16 @@ def _share(work: Callable[[slice], Any], blocks: list[slice], threads: int) -> l
         for other in others:
             other.result()
     return results
+
+
+def _cores() -> int:
+    """Return the number of cores for this process, or of threads that Accelerate is granted."""
+    asked = os.environ.get("VECLIB_MAXIMUM_THREADS", "")
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @functools.cache

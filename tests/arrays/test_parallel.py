@@ -114,3 +114,31 @@ def test_a_forked_child_makes_threads_of_its_own(monkeypatch):
         child.start()
         child.join(60)
     assert child.exitcode == 0
+
+
+class Unasked:
+    """A BLAS that threadpoolctl does not see, as Apple's Accelerate: any other call would fail."""
+
+    def info(self):
+        return []
+
+
+@pytest.mark.parametrize(("granted", "threads"), [("", 3), ("5", 5), ("many", 3), ("0", 3)])
+def test_where_blas_cannot_be_asked_the_cores_are_counted(monkeypatch, granted, threads):
+    monkeypatch.setattr(parallel, "_blas", Unasked)
+    monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda pid: {0, 4, 5}, raising=False)
+    monkeypatch.setenv("VECLIB_MAXIMUM_THREADS", granted)
+    with parallel.all_cores() as outer, parallel.all_cores() as inner:
+        assert (outer, inner) == (threads, threads)
+    monkeypatch.setattr(parallel, "BLOCK", 1)
+    meeting = threading.Barrier(threads, timeout=30)  # passes only if all of them are there
+    parallel.in_blocks(lambda n: meeting.wait(), np.zeros(threads), 1)
+
+
+def test_without_a_list_of_its_cores_a_machine_counts_them_all(monkeypatch):
+    monkeypatch.setattr(parallel, "_blas", Unasked)
+    monkeypatch.delattr(parallel.os, "sched_getaffinity", raising=False)
+    monkeypatch.delenv("VECLIB_MAXIMUM_THREADS", raising=False)
+    monkeypatch.setattr(parallel.os, "cpu_count", lambda: 7)
+    with parallel.all_cores() as threads:
+        assert threads == 7
