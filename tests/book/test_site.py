@@ -405,6 +405,8 @@ def test_a_long_folder_of_temporary_files_does_not_stop_the_mathematics(monkeypa
     finally:
         atexit.unregister(server.terminate.__func__)
         server.terminate()
+        server.process.stdin.close()
+        server.process.stdout.close()
     assert tempfile.gettempdir() == str(long)  # what others make stays where it was asked for
     monkeypatch.setattr(prerender.os, "access", lambda *_: False)
     with pytest.raises(prerender.ExtensionError, match="TMPDIR is too long"):
