@@ -53,6 +53,7 @@ _NO_CLAIM = re.compile(
     r"|^\([\w-]+\)=$"  # a label
     r"|\b(?:[Cc]hapters?|[Ee]xercises?|[Ee]quations?|[Ss]ections?|[Pp]art|[Vv]ersion|[Ff]igures?)"
     r" \d[\d.]*(?:(?:, | and | to |–)\d[\d.]*)*"
+    r"|\*\*First reading:.*"  # how long the page takes
     r"|^\s*\d+\. "  # a list's number
     r"|(?<![\d,.])(?:1[6-9]|20)\d\d(?![\d,.]\d|\d)",  # a year
     re.MULTILINE,
@@ -103,6 +104,13 @@ def _value_in_words(text):
     return float(total + part)
 
 
+def _in_words(text):
+    """As `_value`, for words; from a thousand on they are round: "fifty thousand" has one digit."""
+    value = _value_in_words(text)
+    digits = len(f"{value:.0f}".rstrip("0"))
+    return value, 10.0 ** (len(f"{value:.0f}") - digits) if value >= 1000 else 1.0
+
+
 def _plain(text):
     """Return the text without mathematics and references; a number alone in dollars stays."""
     text = _DISPLAY.sub(" ", text)
@@ -118,7 +126,7 @@ def told(text, cell=""):
     for match in re.finditer(rf"({_DIGITS})|({_IN_WORDS})", text, re.IGNORECASE):
         percent = re.match(_PERCENT, text[match.end() :]) is not None
         times = re.match(r"[- ]?(?:times|fold)\b", text[match.end() :]) is not None
-        value, step = _value(match[1]) if match[1] else (_value_in_words(match[2]), 1.0)
+        value, step = _value(match[1]) if match[1] else _in_words(match[2])
         small = value == int(value) and value <= _SMALL and step == 1
         if small and not ((percent or times) and match[1] and value > 1):
             continue

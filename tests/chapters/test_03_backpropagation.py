@@ -180,6 +180,44 @@ def test_vjp_composition(rng):
     assert np.allclose(grads["2.b"], b2.grad.numpy(), atol=1e-12)
 
 
+@pytest.mark.equation("eq-parameter-gradient")
+def test_parameter_gradient(rng):
+    """Each layer's measured Jacobian by its parameters and by its input; the loop; the model."""
+    model = nn.Sequential(nn.Dense(3, 4), nn.Tanh(), nn.Dense(4, 2))
+    params = model.init(seed=2, dtype="float64")
+    x, target = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    y, backward = nn.vjp(model, params, x)
+    _, backward_loss = nn.vjp(nn.mean_squared_error, y, target, wrt=0)
+    grads, dx = backward(backward_loss())
+
+    a = nn.tanh(nn.dense(x, params["0.W"], params["0.b"]))
+    dy = backward_loss().reshape(-1)  # ∂L/∂y of the last layer
+    J_W = measured_jacobian(lambda W: nn.dense(a, W, params["2.b"]), params["2.W"])
+    J_a = measured_jacobian(lambda a: nn.dense(a, params["2.W"], params["2.b"]), a)
+    assert np.allclose(literal_vjp(J_W, dy), grads["2.W"].ravel(), atol=1e-8)
+    da = literal_vjp(J_a, dy)
+    first = nn.Sequential(nn.Dense(3, 4), nn.Tanh())
+    below = nn.Parameters(params.vector[:16].copy(), first.init().layout)
+    J_below = measured_jacobian(
+        lambda theta: first(nn.Parameters(theta, below.layout), x), below.vector
+    )
+    assert np.allclose(literal_vjp(J_below, da), grads.vector[:16], atol=1e-8)
+
+    numbers = rng.random((64, 784))
+    theta = nn.Sequential(nn.Dense(784, 64), nn.ReLU(), nn.Dense(64, 10)).init(dtype="float64")
+    given = {"x_train": numbers, "theta": theta, "labels": rng.integers(10, size=64)}
+    given["model"] = nn.Sequential(nn.Dense(784, 64), nn.ReLU(), nn.Dense(64, 10))
+    logits = given["model"](theta, numbers)
+    given["backward_loss"] = nn.vjp(nn.softmax_cross_entropy, logits, given["labels"])[1]
+    loop = chapter("backpropagation-loop", **given)["backpropagation"]
+    layers = [(nn.dense, (params["0.W"], params["0.b"])), (nn.tanh, ())]
+    layers.append((nn.dense, (params["2.W"], params["2.b"])))
+    dx_by_loop, by_layer = loop(layers, x, lambda y: backward_loss())
+    assert np.allclose(dx_by_loop, dx, atol=1e-14)
+    slopes = np.concatenate([g.ravel() for dtheta in by_layer for g in dtheta])
+    assert np.allclose(slopes, grads.vector, atol=1e-14)
+
+
 def counted_product(A, B):
     """A matrix product in loops, and the number of multiplications that it made."""
     C, count = np.zeros((A.shape[0], B.shape[1])), 0
