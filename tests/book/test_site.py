@@ -1,15 +1,8 @@
-"""The built pages, as a reader's browser shows them.
-
-They are those of ``make book`` if that is newer than everything it is made of; otherwise a copy is
-built here, without executing the notebooks.
-"""
+"""The built pages, as a reader's browser shows them (`conftest.py` says which build it is)."""
 
 import atexit
 import importlib
-import os
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from html.parser import HTMLParser
@@ -18,72 +11,10 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 from paths import ROOT
-from screenshots import browser, find_browser, served
 
 import nnlearn as nn
 
-BUILT = ROOT / "_build" / "html"
 pytestmark = pytest.mark.xdist_group("site")
-
-
-def is_current():
-    """Whether the built book is newer than all that it is made of."""
-    if not (BUILT / "index.html").exists():
-        return False
-    sources = [ROOT / "_config.yml"]
-    for folder in ("book", "nnlearn", "tests"):
-        sources += [p for p in (ROOT / folder).rglob("*") if p.suffix not in (".pyc", "")]
-    newest = max(p.stat().st_mtime for p in sources if p.is_file())
-    return (BUILT / "index.html").stat().st_mtime > newest
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the built pages."""
-    if is_current():
-        return BUILT
-    copy = tmp_path_factory.mktemp("book")
-    leave_out = shutil.ignore_patterns(".venv", "_build", ".git", "__pycache__", ".*_cache")
-    shutil.copytree(ROOT, copy, dirs_exist_ok=True, ignore=leave_out)
-    config = (copy / "_config.yml").read_text(encoding="utf-8")
-    assert "execute_notebooks: force" in config
-    (copy / "_config.yml").write_text(
-        config.replace("execute_notebooks: force", 'execute_notebooks: "off"'), encoding="utf-8"
-    )
-    command = [
-        str(Path(sys.executable).with_name("jupyter-book")),
-        *("build", "book", "--config", "_config.yml", "--path-output", "."),
-        *("--warningiserror", "--keep-going"),
-    ]
-    result = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return copy / "_build" / "html"
-
-
-@pytest.fixture(scope="module")
-def names(site):
-    """The pages that a reader sees, as paths such as "exercises/04-ann.html"."""
-    beside = {"_modules", "_static"}
-    paths = [p for p in sorted(site.rglob("*.html")) if not beside & set(p.parts)]
-    found = [str(p.relative_to(site)) for p in paths]
-    assert len(found) >= 15
-    return found
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    with served(site) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if find_browser() is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no Chromium")
-        pytest.skip("no Chromium on this machine")
-    with browser() as found:
-        yield found
 
 
 class Elements(HTMLParser):
