@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections import Counter
 
 import hypothesis
 import numpy as np
@@ -91,8 +92,14 @@ def pytest_make_collect_report(collector):
     return report
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
+    """Say at the end what was left out, and loudly what need not have been."""
     skipped = terminalreporter.stats.get("skipped", [])
-    without = [r for r in skipped if isinstance(r.longrepr, tuple) and NO_GPU in r.longrepr[2]]
-    if without:
-        terminalreporter.write_line(f"{len(without)} tests were skipped: {NO_GPU}")
+    reasons = Counter(r.longrepr[2] for r in skipped if isinstance(r.longrepr, tuple))
+    for reason, count in reasons.items():
+        if NO_GPU in reason:
+            terminalreporter.write_line(f"{count} tests were skipped: {NO_GPU}")
+        else:
+            text = f"LEFT OUT: {count} tests. {reason.removeprefix('Skipped: ')}"
+            terminalreporter.write_sep("!", text, red=True, bold=True)

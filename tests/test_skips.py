@@ -1,6 +1,7 @@
 """The rule about skips: in continuous integration only a missing GPU is a reason."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def test_at_home_a_skip_is_a_skip(tmp_path):
     returned, output = outcome(tmp_path, TESTS + LAZY, {})
     assert "1 passed, 2 skipped, 1 xfailed" in output
     assert "1 tests were skipped: no GPU" in output
+    assert re.search(r"^!+ LEFT OUT: 1 tests. no browser !+$", output, re.MULTILINE)
     assert returned == 0
 
 

@@ -72,6 +72,6 @@ def chromium():
     if find_browser() is None:
         if os.environ.get("CI"):
             pytest.fail("there is no Chromium")
-        pytest.skip("no Chromium on this machine")
+        pytest.skip("Without Chromium or Chrome nobody looked at the pages: install one")
     with browser() as found:
         yield found
