@@ -143,7 +143,8 @@ def nesterov_step(answer: Any) -> None:
 
     points, v = theta, np.zeros(2)
     for _ in range(6):
-        points, v = answer(points, v, A.__matmul__, rate, mu)
+        step = check.call(answer, points, v, A.__matmul__, rate, mu, case="six steps")
+        points, v = map(np.asarray, check.unpack(step, "theta, v"))
     optimizer = nn.SGD(rate, momentum=mu, nesterov=True)
     shifted = walk(optimizer, A, 6, start=theta)[-1]
     check.close(

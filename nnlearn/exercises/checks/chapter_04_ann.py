@@ -115,7 +115,9 @@ def leaky_variance(answer: Any) -> None:
         )
     x = nn.leaky_relu(check.rng.normal(size=(500, 200)), slope=0.3)
     for _ in range(12):
-        W = check.rng.normal(size=(200, 200)) * math.sqrt(check.call(answer, 200, 0.3))
+        W = check.rng.normal(size=(200, 200)) * math.sqrt(
+            check.number_of(check.call(answer, 200, 0.3), "The variance")
+        )
         x = nn.leaky_relu(nn.dense(x, W, np.zeros(200)), slope=0.3)
     level = np.mean(x**2) / (0.5 + 0.5 * 0.3**2)
     check.that(
@@ -173,6 +175,7 @@ def interpolating_weights(answer: Any) -> None:
         parts = {"W1": (W1, (K, 1)), "b1": (b1, (K,)), "W2": (W2, (1, K)), "b2": (b2, (1,))}
         for name, (value, shape) in parts.items():
             check.shape(value, shape, name=name)
+        W1, b1, W2, b2 = (np.asarray(value, dtype=float) for value in (W1, b1, W2, b2))
         x = np.linspace(t[0], t[-1], 101)
         slopes = np.diff(y) / np.diff(t)
         awake = np.maximum(x[:, None] - t[:-1], 0)

@@ -127,6 +127,7 @@ def best_answer(answer: Any) -> None:
                 ),
             },
         )
+        D = np.asarray(D)
         slope = share * p_data / D - (1 - share) * p_g / (1 - D)
         check.that(np.abs(slope) < 1e-6, "At the best answer the weighted value has no slope.")
     check.done()

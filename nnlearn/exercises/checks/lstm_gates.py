@@ -105,10 +105,11 @@ def tie(answer: Any) -> None:
     for D, H, dtype in [(3, 2, "float64"), (1, 1, "float64"), (2, 5, "float32")]:
         given = [a.astype(dtype) for a in check.normal((4 * H, D), (4 * H, H), (4 * H,))]
         case = f"D = {D} inputs, H = {H} units, {dtype}"
-        result = check.unpack(check.call(answer, *given, case=case), "W_x, W_h, b")
+        found = check.unpack(check.call(answer, *given, case=case), "W_x, W_h, b")
+        result = [np.asarray(new) for new in found]
         for name, old, new in zip(("W_x", "W_h", "b"), given, result, strict=True):
             check.shape(new, old.shape, dtype=dtype, name=name)
-            _check_tied(check, name, np.split(old, 4), np.split(np.asarray(new), 4))
+            _check_tied(check, name, np.split(old, 4), np.split(new, 4))
         x, h0, c0 = (a.astype(dtype) for a in check.normal((6, 2, D), (2, H), (2, H)))
         h, c = nn.lstm(x, h0, c0, *result)
         check.close(h, np.tanh(c), name="h, which with an open output gate is tanh C,")
