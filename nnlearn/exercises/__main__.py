@@ -149,7 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except ModuleNotFoundError as error:
         print(
-            f"{error.name} is not installed. The exercises need: pip install 'nnlearn[book]'",
+            f"{error.name} is not installed. The exercises need, in the project's folder: "
+            "python -m pip install -e '.[book]'",
             file=sys.stderr,
         )
         return 2

@@ -328,7 +328,7 @@ def test_without_nbval_it_says_what_to_install(reader, monkeypatch):
     reader.answer(a3="guess = 7")
     code, text = reader("check", "5")
     assert code == 2
-    assert "pip install 'nnlearn[book]'" in text
+    assert "in the project's folder: python -m pip install -e '.[book]'" in text
 
 
 def test_a_backend_chosen_for_the_chapters_does_not_reach_the_judge(reader, monkeypatch):
