@@ -51,7 +51,7 @@ def use_backend(name: str, device: Any = None) -> None:
     except Exception as error:
         raise RuntimeError(
             f"use_backend: {name!r} cannot be used here ({type(error).__name__}: {error}). "
-            + ("Install it with: pip install 'nnlearn[cuda12]'." if name == "cupy" else "")
+            + ("Install it: pip install cupy-cuda12x, or cupy-cuda13x." if name == "cupy" else "")
         ) from error
     _current = (name, xp, device)
 
