@@ -1,8 +1,9 @@
 """How long each chapter takes: written once, in the chapter, and read from there for the index.
 
-A chapter says ``**First reading:** 80 minutes (sections without ☆). All of it: 2 hours.`` The index
-shows it with the role ``{times}`01-neuron```; ``{times}`all``` is the sum of the first readings.
-A section that a first reader may skip has a title that ends with a star.
+A chapter says ``**First reading:** 80 minutes (sections without ☆). All of it: 2 hours.`` The
+index shows it with the role ``{times}`01-neuron```; ``{times}`all``` adds up the first readings. A
+chapter that does not say it yet shows nothing, and then there is no sum. A section that a first
+reader may skip has a title that ends with a star.
 """
 
 import re
@@ -20,23 +21,31 @@ _LINE = re.compile(
 
 
 def times(root=equations.ROOT):
-    """Return, for each chapter such as "01-neuron", (minutes of a first reading, "2 hours").
+    """Return (minutes of a first reading, "2 hours") by chapter, such as "01-neuron".
 
     Raises
     ------
     ExtensionError
-        If a chapter does not say it, or says it twice.
+        If a chapter says it twice.
     """
     found = {}
     for path in sorted((root / "book").glob("[0-9]*.ipynb")):
         said = _LINE.findall("\n".join(equations.texts(path)))
-        if len(said) != 1:
+        if len(said) > 1:
             raise ExtensionError(
-                f"{path.name} should say once '**First reading:** 80 minutes (sections without "
-                f"{STAR}). All of it: 2 hours.'; it does {len(said)} times."
+                f"{path.name} should say its times once; it does {len(said)} times."
             )
-        found[path.stem] = int(said[0][0]), said[0][1]
+        if said:
+            found[path.stem] = int(said[0][0]), said[0][1]
     return found
+
+
+def total(known, chapters):
+    """Return the sentence on all first readings; nothing while a chapter is missing."""
+    if len(known) < chapters:
+        return ""
+    hours = round(2 * sum(minutes for minutes, _ in known.values()) / 60) / 2
+    return f"The first readings together take about {hours:g} hours, the exercises apart."
 
 
 def starred(path):
@@ -53,8 +62,10 @@ class Times(SphinxRole):
         self.env.note_reread()
         known = times()
         if self.text == "all":
-            hours = round(2 * sum(minutes for minutes, _ in known.values()) / 60) / 2
-            return [nodes.Text(f"{hours:g} hours")], []
+            chapters = len(list((equations.ROOT / "book").glob("[0-9]*.ipynb")))
+            return [nodes.Text(total(known, chapters))], []
+        if self.text not in known:
+            return [], []
         minutes, whole = known[self.text]
         whole = whole.replace(" ", "\N{NO-BREAK SPACE}")
         text = f"First reading {minutes}\N{NO-BREAK SPACE}minutes, all of it {whole}."
