@@ -19,8 +19,14 @@ EXCEPTIONS = tomllib.loads((TESTS / "book" / "numbers.toml").read_text(encoding=
 ]
 
 
+#: Chapters that have not been gone through yet: strict, so each leaves the list when it is done.
+UNREAD = {"02-learning", "04-ann", "05-cnn", "06-rnn", "07-lstm", "08-gan"}
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=name)
-def test_every_number_is_printed_derived_or_set(path):
+def test_every_number_is_printed_derived_or_set(path, request):
+    if path.stem in UNREAD:
+        request.applymarker(pytest.mark.xfail(strict=True, reason="numbers not gone through yet"))
     allowed = {(e["cell"], e["number"]) for e in EXCEPTIONS if e["chapter"] == path.stem}
     missing = unfounded(read(path)["cells"])
     assert [
