@@ -72,6 +72,9 @@ def check_gradients(
     GradientError
         At the first gradient that differs, naming the argument, the index and both numbers.
 
+    ValueError
+        If there is nothing to check.
+
     Notes
     -----
     Source: eq-central-difference, eq-optimal-step.
@@ -81,6 +84,14 @@ def check_gradients(
     if wrt is None:
         wrt = [i for i, a in enumerate(point) if is_differentiable(a)]
     positions = [wrt] if isinstance(wrt, int) else list(wrt)
+    if not any(_flat(point[i]).size for i in positions):
+        name = getattr(f, "__name__", type(f).__name__)
+        raise ValueError(
+            f"check_gradients: {name} is given no number to move, expected at least one "
+            "floating-point argument that is not empty"
+        )
+    if samples < 1:
+        raise ValueError(f"check_gradients: samples is {samples}, expected at least 1")
 
     def outputs(arguments: Any) -> Any:
         arguments = [a if is_differentiable(a) else copy.deepcopy(a) for a in arguments]

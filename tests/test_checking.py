@@ -230,7 +230,11 @@ def test_tolerance(rng):
 
 
 def test_nothing_to_move():
-    assert nn.check_gradients(nn.tanh, np.zeros((0, 3))) == 0.0
+    """A check of nothing would pass for every derivation."""
+    with pytest.raises(ValueError, match="tanh is given no number to move"):
+        nn.check_gradients(nn.tanh, np.zeros((0, 3)))
+    with pytest.raises(ValueError, match="samples is 0"):
+        nn.check_gradients(nn.tanh, np.ones(3), samples=0)
 
 
 def test_central_difference():

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arrays.backend import to_numpy
 from nnlearn.arrays.typing import Array
 
 
@@ -24,7 +25,7 @@ class NGram:
     Raises
     ------
     ValueError
-        If n is below 1, or alpha is not positive.
+        If n is below 1, alpha is not positive, or a symbol is not in 0, ..., symbols - 1.
 
     Notes
     -----
@@ -40,10 +41,25 @@ class NGram:
         #: of each context: how often each symbol followed
         self.counts: dict[tuple[int, ...], Any] = {}
         for sequence in sequences:
+            sequence = self._checked(sequence)
             for t in range(1, len(sequence)):
                 for context in self._contexts(sequence, t):
                     count = self.counts.setdefault(context, np.zeros(symbols))
                     count[sequence[t]] += 1
+
+    def _checked(self, sequence: Any) -> list[int]:
+        """Return the symbols as ints; refuse what is none, such as -1, which would count as last.
+
+        They are taken from the device at once, and not one by one.
+        """
+        array = np.asarray(sequence) if isinstance(sequence, list | tuple) else to_numpy(sequence)
+        symbols = [int(symbol) for symbol in array]
+        for symbol in symbols:
+            if not 0 <= symbol < self.symbols:
+                raise ValueError(
+                    f"NGram: a sequence holds the symbol {symbol}, expected 0 to {self.symbols - 1}"
+                )
+        return symbols
 
     def _contexts(self, sequence: Any, t: int) -> list[tuple[int, ...]]:
         """Return the last 0, 1, ..., n - 1 symbols before t: first, its symbol again and again."""
@@ -62,13 +78,19 @@ class NGram:
         -------
         array of float64, shape (symbols,)
         """
+        beginning = self._checked(beginning)
+        return self._after(beginning, len(beginning))
+
+    def _after(self, sequence: list[int], t: int) -> Array:
+        """Return the probabilities of what stands at t, given what stands before it."""
         p = np.full(self.symbols, 1 / self.symbols)
-        for context in self._contexts(beginning, len(beginning)):
+        for context in self._contexts(sequence, t):
             if (count := self.counts.get(context)) is not None:
                 p = (count + self.alpha * p) / (count.sum() + self.alpha)
         return p
 
     def log_probability(self, sequence: Any) -> float:
         """Sum log p over a sequence, without its first symbol."""
-        said = (self.probabilities(sequence[:t])[sequence[t]] for t in range(1, len(sequence)))
+        sequence = self._checked(sequence)
+        said = (self._after(sequence, t)[sequence[t]] for t in range(1, len(sequence)))
         return float(np.sum(np.log(list(said))))

@@ -152,7 +152,7 @@ def continuation(
     Raises
     ------
     ValueError
-        If there is no beginning, or the temperature is not positive.
+        If there is no beginning, the temperature is not positive, or the logits are not finite.
 
     Notes
     -----
@@ -166,6 +166,11 @@ def continuation(
     memory: dict[Any, Any] = {}  # the state after what was read
     for _ in range(longest - len(tokens)):
         logits = model(params, asarray(np.array(unread)[:, None]), memory=memory)[-1, 0, :]
+        if not np.isfinite(to_numpy(logits).max()):
+            raise ValueError(
+                f"continuation: the largest logit after token {len(tokens)} is "
+                f"{to_numpy(logits).max()}, expected a finite one: did the training diverge?"
+            )
         p = np.cumsum(softmax(to_numpy(logits).astype(np.float64) / temperature))
         unread = [int(np.searchsorted(p, rng.random() * p[-1]))]
         tokens = tokens + unread

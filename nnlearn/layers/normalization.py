@@ -93,7 +93,8 @@ class BatchNorm(LayerNorm):
         xp = array_namespace(x)
         mean, variance = moments(x, tuple(range(x.ndim - 1)))
         count = x.size // self.features
-        unbiased = variance * (count / max(count - 1, 1))
+        # one example has no unbiased variance: the running one stays as it is
+        unbiased = variance * (count / (count - 1)) if count > 1 else state["variance"]
         return {
             name: (1 - self.momentum) * state[name]
             + self.momentum * xp.reshape(value, (self.features,))

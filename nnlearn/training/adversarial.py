@@ -4,13 +4,14 @@ The generator's gradient has to come through the discriminator: one backward fun
 other, of the loss, of D, and of G. Nothing else is needed for it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.backend import array_namespace, is_floating
 from nnlearn.arrays.randomness import normal
 from nnlearn.arrays.typing import Array
 from nnlearn.data.sets import batches
@@ -18,6 +19,7 @@ from nnlearn.derivative import vjp
 from nnlearn.operations.gan import discriminator_loss, generator_loss
 from nnlearn.parameters import Parameters
 from nnlearn.training.arguments import check_array, check_count, check_model, check_optimizer
+from nnlearn.training.divergence import TrainingDiverged, first_not_finite
 from nnlearn.training.fit import shows_progress
 from nnlearn.training.history import History
 from nnlearn.training.optimizers import Optimizer
@@ -42,7 +44,9 @@ def discriminator_step(
     params_D : Parameters
         Moved in place.
     real, fake : array, shape (N, ...) and (M, ...)
-        Examples of the data and of the generator.
+        Examples of the data and of the generator. D sees them together, in one batch: batch
+        normalization inside D would take mean and variance over both, and what D says of a real
+        example would depend on the fake ones. Layer normalization does not mix them.
     optimizer : Optimizer
     rng : numpy.random.Generator, optional
         Of the discriminator's dropout.
@@ -167,6 +171,9 @@ def fit_gan(
     ------
     TypeError, ValueError
         If an argument does not fit.
+    TrainingDiverged
+        A FloatingPointError, where the mean over `every` steps is not finite; its ``history``
+        holds the entries before. The parameters stay as they are then.
 
     Notes
     -----
@@ -194,6 +201,13 @@ def fit_gan(
             if step % every == 0:
                 names = ("value", "generator_loss")
                 means = {n: float(total) / every for n, total in zip(names, sums, strict=True)}
+                if not all(map(math.isfinite, means.values())):
+                    where = first_not_finite(D, params_D, real)
+                    raise TrainingDiverged(
+                        f"fit_gan: between steps {step - every + 1} and {step} the means are "
+                        f"{means}; with real examples into D, {where}",
+                        history,
+                    )
                 history.add({"step": step, **means, **(look() if look else {})})
                 sums = [0.0, 0.0]
             bar.update()
@@ -220,6 +234,11 @@ def _check(x: Array, optimizers: Any, steps: int, latent: int, batch_size: int, 
     check_array("fit_gan", "x", x)
     if x.ndim == 0 or x.shape[0] == 0:
         raise ValueError(f"fit_gan: x has shape {x.shape}, expected at least one example")
+    if not is_floating(x.dtype):
+        raise TypeError(
+            f"fit_gan: x has dtype {x.dtype}, expected floating-point numbers in the range of what "
+            "the generator gives: bytes for one that ends in tanh are x / 127.5 - 1"
+        )
     if not isinstance(optimizers, tuple | list) or len(optimizers) != 2:
         raise TypeError(f"fit_gan: optimizers is {optimizers!r}, expected a pair, of G and of D")
     for optimizer in optimizers:

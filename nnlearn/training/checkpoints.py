@@ -5,6 +5,7 @@ temporary name and renamed, so that a run that is killed leaves the old file or 
 """
 
 import json
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,27 @@ from nnlearn.arrays.typing import Array
 from nnlearn.files import atomic_file
 
 _FORMAT = 1
+
+
+def check_writable(path: str | Path) -> None:
+    """Make the checkpoint's folder; raise OSError at once where no file can be written.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of the checkpoint, which stays as it is.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"fit: checkpoint is the folder {path}, expected a file's name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise type(error)(
+            f"fit: checkpoint is {path}, expected a place where a file can be written ({error})"
+        ) from error
 
 
 def save_checkpoint(

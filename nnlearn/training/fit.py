@@ -1,5 +1,6 @@
 """The training loop: forward pass, backward pass, step; and looking at how it goes."""
 
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -8,12 +9,15 @@ from typing import Any
 
 from tqdm import tqdm
 
+from nnlearn.arrays.backend import on_host
 from nnlearn.arrays.typing import Array
 from nnlearn.data.sets import batches
 from nnlearn.derivative import vjp
 from nnlearn.parameters import Parameters
 from nnlearn.training.arguments import FIT_ELSEWHERE, check_fit
+from nnlearn.training.checkpoints import check_writable
 from nnlearn.training.clipping import clip_gradient_norm
+from nnlearn.training.divergence import TrainingDiverged, diverged, is_finite
 from nnlearn.training.evaluation import predict
 from nnlearn.training.history import History
 from nnlearn.training.optimizers import Optimizer
@@ -54,8 +58,8 @@ def fit(
     data : pair of array
         Inputs (N, ...) and targets (N, ...), on the same backend as the parameters.
     optimizer : Optimizer
-        A fresh one; or that of an earlier `fit` of the same parameters, whose memory then goes
-        on, with another learning rate for instance.
+        A fresh one; or that of an earlier `fit` of the same `params`, whose memory then goes
+        on, with another learning rate for instance. One that moved other parameters is refused.
     epochs : int
         How often to go through the data, in all: a resumed run does the rest.
     batch_size : int
@@ -72,8 +76,9 @@ def fit(
         Stop when the validation loss has not fallen for so many epochs, and go back to the
         parameters with the lowest one.
     checkpoint : path, optional
-        A file, written after every epoch. If it is there, training continues from it, to the
-        same numbers bit for bit as if it had never stopped.
+        A file, written after every epoch; its folder is made. If it is there, training continues
+        from it, to the same numbers bit for bit as if it had never stopped. A cell that is run
+        again, with `params` as this training left them, finds its run finished and ends at once.
     progress : bool, optional
         Whether to show a bar; by default where somebody looks (a terminal or a notebook) unless
         the environment variable ``NNLEARN_PROGRESS`` is 0.
@@ -86,6 +91,13 @@ def fit(
     ------
     TypeError, ValueError
         If an argument does not fit, or the checkpoint is of another run.
+    OSError
+        If the checkpoint cannot be written; told before the first epoch.
+    TrainingDiverged
+        A FloatingPointError, at the first loss that is not finite (on a GPU at the end of its
+        epoch). It says epoch, batch and the first layer concerned; `params` are put back to those
+        of the last epoch's beginning at which the loss was finite, the optimizer forgets what it
+        remembers, and the error's ``history`` holds the epochs before.
 
     Examples
     --------
@@ -114,18 +126,36 @@ def fit(
     run = Run(model, params, optimizer, seed)
     if checkpoint is not None:
         run.identify(loss, data, validation, metrics, batch_size, clip_norm)
-        if Path(checkpoint).exists():
-            run.load(checkpoint)
+        check_writable(checkpoint)
+    if checkpoint is not None and Path(checkpoint).exists():
+        run.load(checkpoint)  # the optimizer's memory, too, comes from there
+    else:
+        run.claim_optimizer()
+    if patience is not None and run.best is None and run.history.best_epoch is not None:
+        raise ValueError(
+            f"fit: patience is {patience}, but the checkpoint {checkpoint} holds no best "
+            "parameters; leave patience out, or delete that file"
+        )
     history = run.history
-    hidden = not shows_progress(progress)
+    good, hidden = params.copy(), not shows_progress(progress)
     with tqdm(
         total=epochs, initial=history.epochs, unit="epoch", leave=False, disable=hidden
     ) as bar:
         while history.epochs < epochs and not run.out_of_patience(patience):
-            record = {"loss": _epoch(run, loss, data, batch_size, clip_norm)}
+            start = params.copy()
+            try:
+                record = {"loss": _epoch(run, loss, data, batch_size, clip_norm)}
+            except TrainingDiverged as error:
+                # where the very first loss fails, the step before the epoch has done it
+                params.assign(good if error.batch == 1 else start)
+                optimizer.memory.clear()
+                optimizer.steps = 0
+                raise
+            good = start
             if validation is not None:
                 record |= _look(model, params, loss, validation, metrics or {})
-            run.record(record, keep_best=patience is not None)
+            # with a checkpoint also without patience, which may be given when it is taken up
+            run.record(record, keep_best=patience is not None or checkpoint is not None)
             if checkpoint is not None:
                 run.save(checkpoint)
             bar.update()
@@ -140,15 +170,21 @@ def _epoch(
 ) -> float:
     """Go once through the data, a step a batch; return the mean loss."""
     total: Any = 0.0  # becomes an array on the device: nothing waits for it before the epoch's end
-    for x, target in batches(data, batch_size, run.generators["shuffling"]):
+    looks = on_host(run.params.vector)  # on a GPU each look would wait for the device
+    parts = batches(data, batch_size, run.generators["shuffling"])
+    for number, (x, target) in enumerate(parts, start=1):
         rng = run.generators["chance"]
         output, backward = vjp(run.model, run.params, x, wrt=0, rng=rng)
         value, backward_loss = vjp(loss, output, target, wrt=0)
+        if looks and not math.isfinite(value):
+            raise diverged(run, loss, value, (x, target), number)
         grads = backward(backward_loss())
         if clip_norm is not None:
             clip_gradient_norm(grads, clip_norm)
         run.optimizer.step(run.params, grads)
         total = total + value * x.shape[0]
+    if not math.isfinite(total) or not is_finite(run.params.vector):
+        raise diverged(run, loss, total, (x, target), None)
     return float(total) / int(data[0].shape[0])
 
 

@@ -1,5 +1,7 @@
 """What changes while a model is trained, and how it is saved and taken up again, bit for bit."""
 
+import functools
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,26 @@ def shuffling_and_chance(
     """Make two generators that know nothing of each other: of the shuffling, and of the rest."""
     shuffling, chance = np.random.SeedSequence(seed).spawn(2)
     return np.random.default_rng(shuffling), np.random.default_rng(chance)
+
+
+#: which parameters an optimizer moved in its last `fit`; neither is kept alive by it
+_MOVED: "weakref.WeakKeyDictionary[Optimizer, weakref.ref[Parameters]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def called(function: Any) -> str:
+    """Name a function so that the same code has the same name in every process.
+
+    Its ``repr`` would hold an address in memory, which differs from run to run.
+    """
+    if isinstance(function, functools.partial):
+        settings = [repr(a) for a in function.args]
+        settings += [f"{k}={v!r}" for k, v in sorted(function.keywords.items())]
+        return f"{called(function.func)}({', '.join(settings)})"
+    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    kind = type(function)
+    return f"{function.__module__}.{name}" if name else f"{kind.__module__}.{kind.__qualname__}"
 
 
 class Run:
@@ -55,15 +77,27 @@ class Run:
         self.identity = {
             "model": repr(self.model),
             "parameters": checksum(self.params.vector),
-            "loss": getattr(loss, "__name__", repr(loss)),
+            "loss": called(loss),
             "optimizer": f"{type(self.optimizer).__name__} {settings}",
             "data": checksum(*data),
             "validation": checksum(*validation) if validation is not None else "none",
             "generators": str(self.generators["shuffling"].bit_generator.state),
-            "metrics": sorted(metrics or {}),
+            "metrics": {name: called(f) for name, f in sorted((metrics or {}).items())},
             "batch_size": batch_size,
             "clip_norm": clip_norm,
         }
+
+    def claim_optimizer(self) -> None:
+        """Refuse an optimizer that goes on from a `fit` of other parameters."""
+        optimizer = self.optimizer
+        before = _MOVED.get(optimizer)
+        if optimizer.steps and before is not None and before() is not self.params:
+            raise ValueError(
+                f"fit: optimizer has taken {optimizer.steps} steps with other parameters, expected "
+                f"a new one, such as nn.{type(optimizer).__name__}(...), or the parameters that it "
+                "moved"
+            )
+        _MOVED[optimizer] = weakref.ref(self.params)
 
     def record(self, record: Mapping[str, float], keep_best: bool) -> None:
         """Write down an epoch; keep the parameters if they are the best so far."""
@@ -99,12 +133,16 @@ class Run:
         """Take up the run that the checkpoint is of; refuse another's."""
         arrays, facts = load_checkpoint(path)
         known = facts.get("identity", {})
+        ends = {checksum(arrays[name]) for name in ("params", "best") if name in arrays}
+        if self.identity["parameters"] in ends:  # a cell that is run again: they are where it ended
+            self.identity["parameters"] = known.get("parameters")
         for name, value in self.identity.items():
             if known.get(name) != value:
                 raise ValueError(
                     f"fit: the checkpoint {path} is of another run: its {name} is "
                     f"{known.get(name)!r}, here it is {value!r}. Name another file, "
-                    "or delete that one"
+                    "or delete that one; to run the same training again, make params anew "
+                    "with model.init"
                 )
         xp = array_namespace(self.params.vector)
         write_into(self.params.vector, arrays["params"])

@@ -51,3 +51,12 @@ def test_what_does_not_fit():
         nn.NGram([], 0, 1.0, 2)
     with pytest.raises(ValueError, match="NGram: alpha is 0, expected more than 0"):
         nn.NGram([], 1, 0, 2)
+
+
+def test_what_is_no_symbol_is_refused():
+    """-1 would count as the last symbol."""
+    for symbol in (-1, 3):
+        with pytest.raises(ValueError, match=f"holds the symbol {symbol}, expected 0 to 2"):
+            nn.NGram([[0, 1, symbol]], 1, 1.0, 3)
+        with pytest.raises(ValueError, match=f"holds the symbol {symbol}"):
+            nn.NGram([[0, 1]], 1, 1.0, 3).log_probability([0, symbol])

@@ -133,3 +133,11 @@ def test_what_is_refused():
         next(windows(np.ones((4, 2)), 0))
     with pytest.raises(ValueError, match="by_length: batch_size is -1"):
         by_length([np.arange(3)], -1)
+
+
+def test_logits_that_are_no_numbers_give_no_tokens():
+    model = nn.Sequential(nn.Embedding(5, 3), nn.RNN(3, 4), nn.Dense(4, 5))
+    params = model.init(0)
+    params.vector[...] = np.nan
+    with pytest.raises(ValueError, match="largest logit after token 1 is nan"):
+        nn.sequences.continuation(model, params, [1], np.random.default_rng(0), end=0, longest=4)

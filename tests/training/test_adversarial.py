@@ -204,3 +204,17 @@ def test_refused(settings, error, message):
 def test_two_optimizers_are_needed():
     with pytest.raises(TypeError, match=r"fit_gan: optimizers is .*expected a pair"):
         nn.fit_gan(*players(), data(), nn.Adam(), 1, latent=LATENT)
+
+
+def test_bytes_are_refused():
+    G, params_G, D, params_D = players()
+    x = np.zeros((8, 2), "uint8")
+    with pytest.raises(TypeError, match="x has dtype uint8, expected floating-point"):
+        nn.fit_gan(G, params_G, D, params_D, x, (nn.Adam(), nn.Adam()), 2, latent=LATENT)
+
+
+def test_a_game_that_is_no_longer_finite_stops():
+    G, params_G, D, params_D = players()
+    x = np.full((8, 2), np.nan)
+    with pytest.raises(FloatingPointError, match=r"fit_gan: between steps 1 and 2.*in the data, x"):
+        nn.fit_gan(G, params_G, D, params_D, x, (nn.Adam(), nn.Adam()), 9, latent=LATENT, every=2)

@@ -1,5 +1,6 @@
 """fit: it is the loop that one would write by hand, and it goes on where it was killed."""
 
+import functools
 import io
 import os
 import random
@@ -445,22 +446,108 @@ def test_when_the_bar_is_shown(monkeypatch):
     assert training.shows_progress(None)
 
 
-def test_patience_ends_with_a_loss_that_is_no_number():
-    network = nn.Dense(6, 3)
-    params = network.init()
-    params.vector[...] = np.nan
-    pair = data(20, 0)
-    history = nn.fit(
-        network,
-        params,
-        nn.softmax_cross_entropy,
-        pair,
-        nn.SGD(0.1),
-        30,
-        validation=pair,
-        patience=3,
-    )
-    assert history.epochs == 3
+def regression():
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+    return nn.Sequential(nn.Dense(3, 4), nn.Dense(4, 1)), (x, x[:, :1] * 2)
+
+
+def test_a_loss_that_is_not_finite_stops():
+    """It says where, and gives back parameters at which the loss is finite."""
+    model, pair = regression()
+    params, optimizer = model.init(0), nn.SGD(3.0, momentum=0.5)
+    kw = {"batch_size": 8, "progress": False}
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(FloatingPointError, match=r"epoch \d+, batch \d+.*layer [01]") as caught,
+    ):
+        nn.fit(model, params, nn.mean_squared_error, pair, optimizer, 100, **kw)
+    assert all(map(np.isfinite, caught.value.history["loss"]))
+    assert np.isfinite(nn.mean_squared_error(model(params, pair[0]), pair[1]))
+    assert (optimizer.steps, optimizer.memory) == (0, {})
+
+
+@pytest.mark.parametrize(("which", "said"), [(0, "in the data, x"), (1, "in the data, target")])
+def test_data_that_are_no_numbers_are_named(which, said):
+    model, pair = regression()
+    pair[which][3] = np.nan
+    params = model.init(0)
+    before = params.vector.copy()
+    with pytest.raises(FloatingPointError, match=said):
+        nn.fit(model, params, nn.mean_squared_error, pair, nn.SGD(0.1), 2, progress=False)
+    np.testing.assert_array_equal(params.vector, before)
+
+
+def test_parameters_that_are_no_numbers_are_named():
+    model, pair = regression()
+    params = model.init(0)
+    params["1.W"][...] = np.nan
+    with pytest.raises(FloatingPointError, match=r"epoch 1, batch 1,.*in W of layer 1, Dense"):
+        nn.fit(model, params, nn.mean_squared_error, pair, nn.SGD(0.1), 2, progress=False)
+
+
+def test_an_optimizer_of_other_parameters_is_refused():
+    """Its moments would go on; with the same parameters that is meant."""
+    model, pair = regression()
+    optimizer, first = nn.Adam(0.01), model.init(0)
+    for params in (first, first):
+        nn.fit(model, params, nn.mean_squared_error, pair, optimizer, 2, progress=False)
+    second = model.init(0)
+    with pytest.raises(ValueError, match="optimizer has taken 4 steps with other parameters"):
+        nn.fit(model, second, nn.mean_squared_error, pair, optimizer, 2, progress=False)
+    np.testing.assert_array_equal(second.vector, model.init(0).vector)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_first(tmp_path):
+    model, pair = regression()
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path, tmp_path / "file" / "run.npz"):
+        params = model.init(0)
+        with pytest.raises(OSError, match="fit: checkpoint is"):
+            nn.fit(model, params, nn.mean_squared_error, pair, nn.SGD(0.1), 1, checkpoint=path)
+        np.testing.assert_array_equal(params.vector, model.init(0).vector)
+
+
+def test_a_cell_run_again_ends_at_once(tmp_path):
+    """The parameters are then those that the run ended with; a folder is made for it."""
+    model, pair = regression()
+    params, path = model.init(0), tmp_path / "runs" / "a.npz"
+
+    def cell(epochs=3):
+        kw = {"checkpoint": path, "progress": False}
+        return nn.fit(model, params, nn.mean_squared_error, pair, nn.Adam(0.01), epochs, **kw)
+
+    first, end = cell(), params.vector.copy()
+    assert cell() == first
+    np.testing.assert_array_equal(params.vector, end)
+    assert cell(5)["loss"][:3] == first["loss"]
+    assert cell(5).epochs == 5
+
+
+def test_patience_given_when_a_run_is_taken_up(tmp_path):
+    """The best parameters are in the checkpoint, whether patience was asked for or not."""
+    model, pair = nn.Dense(1, 1), (np.ones((8, 1), "float32"), np.zeros((8, 1), "float32"))
+    kw = {"validation": pair, "progress": False, "checkpoint": tmp_path / "a.npz"}
+    for more in ({}, {"patience": 1}):
+        params = model.init(0)
+        history = nn.fit(
+            model, params, nn.mean_squared_error, pair, nn.SGD(0.6, momentum=0.9), 5, **kw, **more
+        )
+    found = float(nn.mean_squared_error(model(params, pair[0]), pair[1]))
+    close(found, min(history["validation_loss"]), 1e-6, "validation loss")
+
+
+def test_the_name_of_a_function_holds_no_address():
+    names = [
+        runs.called(f)
+        for f in (
+            nn.mean_squared_error,
+            lambda a, b: a,
+            functools.partial(nn.leaky_relu, slope=0.1),
+            nn.ReLU(),
+        )
+    ]
+    assert not any("0x" in name for name in names), names
+    assert "slope=0.1" in names[2]
 
 
 def test_a_checkpoint_with_other_metrics_is_refused(tmp_path):
