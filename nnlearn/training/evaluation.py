@@ -1,10 +1,12 @@
 """Looking at a model without training it: its output for much data, and how often it is right."""
 
 from collections.abc import Callable
+from typing import Any
 
 from nnlearn.arrays.backend import array_namespace, is_floating
 from nnlearn.arrays.typing import Array
 from nnlearn.data.sets import batches
+from nnlearn.layers.recurrent import Embedding, Recurrent
 from nnlearn.parameters import Parameters
 from nnlearn.training.arguments import check_array, check_model
 from nnlearn.usage import usage
@@ -16,6 +18,7 @@ def predict(
     params: Parameters,
     x: Array,
     batch_size: int = 1024,
+    batch_axis: int = 0,
 ) -> Array:
     """Compute the model's output in inference, batch by batch, so that memory stays small.
 
@@ -25,6 +28,9 @@ def predict(
     params : Parameters
     x : array, shape (N, ...)
     batch_size : int
+    batch_axis : int
+        Which axis of x, and of the output, counts the examples: 1 for sequences, time first,
+        (T, N, ...). Cut along time, a recurrent model would forget at every cut.
 
     Returns
     -------
@@ -34,6 +40,8 @@ def predict(
     ------
     TypeError
         If model and parameters are swapped, or x is no array.
+    ValueError
+        If x has no such axis, or a recurrent model would be cut along time.
 
     Examples
     --------
@@ -46,8 +54,26 @@ def predict(
     check_model("predict", model, params)
     check_array("predict", "x", x)
     xp = array_namespace(x)
-    outputs = [model(params, part) for (part,) in batches([x], batch_size)]
-    return xp.concat(outputs, axis=0) if outputs else model(params, x)
+    if not 0 <= batch_axis < max(x.ndim, 1):
+        raise ValueError(f"predict: batch_axis is {batch_axis}, expected an axis of {x.shape}")
+    if batch_axis == 0 and x.ndim and x.shape[0] > batch_size and _reads_time_first(model):
+        raise ValueError(
+            f"predict: x has shape {x.shape} and the model reads time first, expected "
+            "batch_axis=1, which cuts it between sequences and not in time"
+        )
+    turned = xp.moveaxis(x, batch_axis, 0) if batch_axis else x
+    parts = (part for (part,) in batches([turned], batch_size))
+    if batch_axis:
+        parts = (xp.moveaxis(part, 0, batch_axis) for part in parts)
+    outputs = [model(params, part) for part in parts]
+    return xp.concat(outputs, axis=batch_axis) if outputs else model(params, x)
+
+
+def _reads_time_first(model: Any) -> bool:
+    """Whether the first layer that is no embedding is a recurrent one."""
+    layers = list(getattr(model, "layers", {"": model}).values())
+    others = [layer for layer in layers if not isinstance(layer, Embedding)]
+    return bool(others) and isinstance(others[0], Recurrent)
 
 
 @usage("nn.accuracy(logits, labels)", y_true="it is labels", y_pred="it is logits")

@@ -137,6 +137,8 @@ def fit(
             "parameters; leave patience out, or delete that file"
         )
     history = run.history
+    if validation is not None:
+        _try_validation(model, params, loss, validation)
     good, hidden = params.copy(), not shows_progress(progress)
     with tqdm(
         total=epochs, initial=history.epochs, unit="epoch", leave=False, disable=hidden
@@ -163,6 +165,18 @@ def fit(
     if patience is not None and run.best is not None:
         params.assign(run.best)
     return history
+
+
+def _try_validation(
+    model: Any, params: Parameters, loss: Loss, validation: Sequence[Array]
+) -> None:
+    """Look at one example of it: what does not fit is told before the first epoch."""
+    x, target = (a[:1, ...] for a in validation)
+    try:
+        loss(model(params, x), target)
+    except Exception as error:
+        error.add_note("fit: this came up with the first example of validation")
+        raise
 
 
 def _epoch(

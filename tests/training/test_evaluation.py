@@ -68,3 +68,15 @@ def test_several_answers_of_yes_and_no_for_each_example(rng):
         nn.accuracy(logits, labels)
     share = np.mean((logits > 0) == labels)
     assert abs(nn.accuracy(logits[..., None], labels) - share) < 1e-6
+
+
+def test_sequences_are_cut_between_them_and_not_in_time():
+    model = nn.Sequential(nn.RNN(2, 3), nn.Dense(3, 1))
+    params = model.init(0, dtype="float64")
+    x = np.random.default_rng(0).normal(size=(7, 5, 2))
+    found = nn.predict(model, params, x, batch_size=2, batch_axis=1)
+    np.testing.assert_allclose(found, model(params, x), rtol=0, atol=1e-14)
+    with pytest.raises(ValueError, match=r"predict: x has shape \(7, 5, 2\).*batch_axis=1"):
+        nn.predict(model, params, x, batch_size=2)
+    with pytest.raises(ValueError, match="batch_axis is 3"):
+        nn.predict(model, params, x, batch_axis=3)

@@ -451,17 +451,20 @@ def regression():
     return nn.Sequential(nn.Dense(3, 4), nn.Dense(4, 1)), (x, x[:, :1] * 2)
 
 
-def test_a_loss_that_is_not_finite_stops():
+@pytest.mark.parametrize("rate", [0.2, 0.3])  # in an epoch, and at its first batch
+def test_a_loss_that_is_not_finite_stops(rate):
     """It says where, and gives back parameters at which the loss is finite."""
     model, pair = regression()
-    params, optimizer = model.init(0), nn.SGD(3.0, momentum=0.5)
+    params, optimizer = model.init(0), nn.SGD(rate, momentum=0.5)
     kw = {"batch_size": 8, "progress": False}
     with (
         np.errstate(all="ignore"),
         pytest.raises(FloatingPointError, match=r"epoch \d+, batch \d+.*layer [01]") as caught,
     ):
         nn.fit(model, params, nn.mean_squared_error, pair, optimizer, 100, **kw)
-    assert all(map(np.isfinite, caught.value.history["loss"]))
+    losses = caught.value.history["loss"]
+    assert losses
+    assert all(map(np.isfinite, losses))
     assert np.isfinite(nn.mean_squared_error(model(params, pair[0]), pair[1]))
     assert (optimizer.steps, optimizer.memory) == (0, {})
 
@@ -483,6 +486,16 @@ def test_parameters_that_are_no_numbers_are_named():
     params["1.W"][...] = np.nan
     with pytest.raises(FloatingPointError, match=r"epoch 1, batch 1,.*in W of layer 1, Dense"):
         nn.fit(model, params, nn.mean_squared_error, pair, nn.SGD(0.1), 2, progress=False)
+
+
+def test_validation_that_does_not_fit_is_told_first():
+    model, pair = regression()
+    params = model.init(0)
+    wrong = pair[0][:, :2], pair[1]
+    with pytest.raises(ValueError, match="layer 0") as caught:
+        nn.fit(model, params, nn.mean_squared_error, pair, nn.SGD(0.1), 1, validation=wrong)
+    assert "validation" in caught.value.__notes__[0]
+    np.testing.assert_array_equal(params.vector, model.init(0).vector)
 
 
 def test_an_optimizer_of_other_parameters_is_refused():
