@@ -243,6 +243,8 @@ def _check(x: Array, optimizers: Any, steps: int, latent: int, batch_size: int, 
         raise TypeError(f"fit_gan: optimizers is {optimizers!r}, expected a pair, of G and of D")
     for optimizer in optimizers:
         check_optimizer("fit_gan", optimizer)
+    if optimizers[0] is optimizers[1]:
+        raise ValueError("fit_gan: optimizers are one object twice, expected one of G and one of D")
     check_count("fit_gan", "steps", steps, 0)
     for name, value in {"latent": latent, "batch_size": batch_size, "every": every}.items():
         check_count("fit_gan", name, value, 1)

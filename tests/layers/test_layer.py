@@ -259,3 +259,17 @@ def test_a_deep_model_does_not_nest_its_calls():
     params.vector[...] = 1.0
     _, backward = nn.vjp(model, params, np.ones((1, 1)), wrt=(1, 0))
     assert backward(np.ones((1, 1)))[0].item() == 1.0
+
+
+def test_an_error_of_another_kind_keeps_what_it_is():
+    """Its type and its attributes stay; a note says in which layer it came up."""
+
+    class Reads(nn.Layer):
+        def operation(self, params, x, training, rng):
+            raise FileNotFoundError(2, "no such file", "weights.bin")
+
+    model = nn.Sequential(nn.ReLU(), Reads())
+    with pytest.raises(FileNotFoundError) as caught:
+        model(model.init(0), np.ones((1, 2), "float32"))
+    assert caught.value.filename == "weights.bin"
+    assert "layer 1, Reads()" in caught.value.__notes__[0]

@@ -206,6 +206,14 @@ def test_two_optimizers_are_needed():
         nn.fit_gan(*players(), data(), nn.Adam(), 1, latent=LATENT)
 
 
+def test_one_optimizer_for_both_is_refused():
+    """It would mix the moments of two networks."""
+    G, params_G, D, params_D = players()
+    x, optimizer = np.zeros((8, 2)), nn.SGD(0.1)
+    with pytest.raises(ValueError, match="optimizers are one object twice"):
+        nn.fit_gan(G, params_G, D, params_D, x, (optimizer, optimizer), 2, latent=LATENT)
+
+
 def test_bytes_are_refused():
     G, params_G, D, params_D = players()
     x = np.zeros((8, 2), "uint8")
