@@ -23,6 +23,7 @@ from nnlearn.files import write_atomically
 RESULTS = Path(__file__).with_suffix(".json")
 SEEDS = (0, 1, 2)
 RATES = (2e-3, 4e-4)  # of Adam, first and later
+FROZEN = {"CNN, random first layer": 3}  # convolution, relu and pooling are not trained
 MOVES = (0, 1, 2, 3, 4, 5, 6)  # pixels
 TURNS = (0, 10, 20, 30, 40, 50, 60)  # degrees
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # standard deviation; a pixel is in [0, 1]
@@ -35,6 +36,24 @@ def cnn():
         *(nn.Conv2D(16, 32, size=5), nn.ReLU(), nn.MaxPool2D(size=2)),
         *(nn.Flatten(), nn.Dropout(0.5), nn.Dense(5 * 5 * 32, 10)),
     )
+
+
+def cnn_mean():
+    """Return the same network with the mean over all places where the dense layer saw each."""
+    return nn.Sequential(
+        *(nn.Conv2D(1, 16, size=5, padding=2), nn.ReLU(), nn.MaxPool2D(size=2)),
+        *(nn.Conv2D(16, 32, size=5), nn.ReLU(), nn.MaxPool2D(size=2)),
+        *(nn.AvgPool2D(size=5), nn.Flatten(), nn.Dropout(0.5), nn.Dense(32, 10)),
+    )
+
+
+def split(model, params, layers):
+    """Return the model's first layers with their parameters, and the rest without."""
+    parts = list(model.layers.values())
+    first, rest = nn.Sequential(*parts[:layers]), nn.Sequential(*parts[layers:])
+    frozen = first.init()
+    frozen.vector[...] = params.vector[: frozen.vector.size]
+    return first, frozen, rest
 
 
 def ann(hidden, dropout):
@@ -53,6 +72,17 @@ def train(model, x, y, epochs, seed):
         loss = nn.softmax_cross_entropy
         nn.fit(model, params, loss, (x, y), nn.Adam(rate), count, **settings)
     return params
+
+
+def trained(model, x, y, epochs, seed, frozen_layers):
+    """Train, the first layers left as they are drawn; return predict(x), and what was learned."""
+    first, frozen, rest = split(model, model.init(seed), frozen_layers)
+
+    def below(images):
+        return nn.predict(first, frozen, images) if frozen_layers else images
+
+    params = train(rest, below(x), y, epochs, seed)
+    return lambda images: nn.predict(rest, params, below(images)), int(params.vector.size)
 
 
 def moved(images, down, right):
@@ -93,11 +123,11 @@ def with_copies(images, labels, generator, count=3, deviation=0.0):
     return np.concatenate(parts), np.tile(labels, count + 1)
 
 
-def scores(model, params, x, y):
+def scores(predict, x, y):
     """Return the share of digits right after every change."""
 
     def right(images):
-        return nn.accuracy(nn.predict(model, params, images[..., None]), y)
+        return nn.accuracy(predict(images[..., None]), y)
 
     ways = ((1, 0), (-1, 0), (0, 1), (0, -1))
     signs, generator = (1, -1), np.random.default_rng(0)
@@ -125,6 +155,8 @@ def study(names=()):
         "ANN, altered copies": (ann(256, 0.5), copies, test, (2, 1)),
         "CNN, shuffled pixels": (cnn(), mixed, mixed_test, (7, 3)),
         "CNN": (cnn(), plain, test, (7, 3)),
+        "CNN, random first layer": (cnn(), plain, test, (7, 3)),
+        "CNN, mean over places": (cnn_mean(), plain, test, (7, 3)),
         "CNN, altered copies": (cnn(), copies, test, (2, 1)),
         "CNN, altered and noisy copies": (cnn(), noisy_copies, test, (2, 1)),
     }
@@ -134,14 +166,14 @@ def study(names=()):
         runs = []
         for seed in SEEDS:
             start = time.perf_counter()
-            params = train(model, x[..., None], y, epochs, seed)
+            predict, learned = trained(model, x[..., None], y, epochs, seed, FROZEN.get(name, 0))
             run = {"seconds": round(time.perf_counter() - start, 1)}
-            run["accuracy"] = nn.accuracy(nn.predict(model, params, x_test[..., None]), y_test)
+            run["accuracy"] = nn.accuracy(predict(x_test[..., None]), y_test)
             if x_test is test[0]:  # a shuffled picture cannot be turned
-                run |= scores(model, params, x_test, y_test)
+                run |= scores(predict, x_test, y_test)
             runs.append(rounded(run))
             print(name, seed, runs[-1]["accuracy"], runs[-1]["seconds"], flush=True)
-        found[name] = {"parameters": int(params.vector.size), "epochs": epochs, "runs": runs}
+        found[name] = {"parameters": learned, "epochs": epochs, "runs": runs}
     changes = {"moved": MOVES, "turned": TURNS, "noisy": NOISES}
     found = {name: found[name] for name in networks}  # in their order
     return {"seeds": SEEDS, "changes": changes, "networks": found}

@@ -19,7 +19,7 @@ import nnlearn as nn
 from nnlearn.files import write_atomically
 
 RESULTS = Path(__file__).with_suffix(".json")
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1, 2, 3, 4)
 LATENT, HIDDEN, BATCH = 8, 64, 128
 RADIUS, DEVIATION = 2.0, 0.15
 STEPS, RATES = (2500, 1500), (3e-3, 5e-4)  # first and later

@@ -399,15 +399,50 @@ def modulus(matrix):
 def played(rate, **settings):
     """The matrix of one step of the chapter's game, read off its own function."""
     play = chapter("gan-bilinear")["play"]
-    step = play(2, rate, **settings)[:2]
-    assert tuple(step[0]) == (1, 0)
-    other = np.array([-rate, None])
-    first, second = step[1], None
-    two = play(2, rate, **settings)[2]
+    start, first, two = play(2, rate, **settings)
+    assert tuple(start) == (1, 0)
     # the image of (0, 1) from linearity: M (a, b) = a M e1 + b M e2
     second = (two - first[0] * first) / first[1]
-    assert second[0] == pytest.approx(other[0])
     return np.stack([first, second], axis=1)
+
+
+@pytest.mark.equation("eq-dirac-value")
+@pytest.mark.parametrize(("theta", "w"), [(0.7, -1.3), (2.0, 1.5), (0.0, 3.0)])
+def test_dirac_value(theta, w):
+    """One real example at 0, one generated at θ, a straight judge; and what is left near 0."""
+    value = nn.gan_value(np.zeros(1), np.array([w * theta]))
+    assert value == pytest.approx(-np.log(2) - np.logaddexp(0, w * theta), rel=1e-12)
+    for scale in (1e-2, 1e-3):  # the rest is of the second order in the product
+        product = scale * w * theta
+        near = nn.gan_value(np.zeros(1), np.array([product]))
+        assert abs(near - (-2 * np.log(2) - product / 2)) <= product**2 / 8 + 1e-15
+
+
+@pytest.mark.equation("eq-non-saturating-divergence")
+@pytest.mark.parametrize("place", [0.3, 1.0, 2.5])
+def test_non_saturating_divergence(place):
+    """p = N(0, 1), q = N(place, 1): the generator's gradient is the slope of KL - 2 JSD."""
+    slices = (np.arange(400_000) + 0.5) / 400_000
+    x = place + scipy.stats.norm.ppf(slices)  # q's draws, without chance
+    logits = place**2 / 2 - place * x  # u* = log p/q
+    dlogits = nn.vjp(nn.generator_loss, logits, "non-saturating")[1]()
+    gradient = np.sum(dlogits * -place)  # u* has the slope -place, each x moves as the place does
+
+    grid = np.linspace(-12, 16, 40_001)
+
+    def slopes(divergence, h=1e-4):
+        ends = []
+        for at in (place + h, place - h):
+            p, q = scipy.stats.norm.pdf(grid), scipy.stats.norm.pdf(grid, at)
+            ends.append(np.trapezoid(divergence(p, q), grid))
+        return (ends[0] - ends[1]) / (2 * h)
+
+    rel_entr = scipy.special.rel_entr
+    kl = slopes(lambda p, q: rel_entr(q, p))
+    twice_jsd = slopes(lambda p, q: rel_entr(p, (p + q) / 2) + rel_entr(q, (p + q) / 2))
+    assert gradient == pytest.approx(kl - twice_jsd, rel=1e-3)
+    minimax = nn.vjp(nn.generator_loss, logits, "minimax")[1]()
+    assert np.sum(minimax * -place) == pytest.approx(twice_jsd, rel=1e-3)
 
 
 @pytest.mark.equation("eq-bilinear-flow")
@@ -417,22 +452,25 @@ def test_bilinear_flow(in_turn):
     play, ends = chapter("gan-bilinear")["play"], []
     for steps in (500, 1000):
         ends.append(play(steps, 2.0 / steps, in_turn)[-1])
-    exact = np.array([np.cos(2.0), np.sin(2.0)])  # of the flow from (1, 0), at time 2
+    exact = np.array([np.cos(2.0), -np.sin(2.0)])  # of the flow from (1, 0), at time 2
     errors = [np.linalg.norm(end - exact) for end in ends]
     assert errors[1] < 3e-3
     assert errors[0] / errors[1] == pytest.approx(2, rel=0.02)  # half the step, half the error
     path = scipy.integrate.solve_ivp(  # and along an accurate solution
-        lambda t, y: (-y[1], y[0]), (0, 20), (1.0, 0.5), rtol=1e-10, atol=1e-12
+        lambda t, y: (y[1], -y[0]), (0, 20), (1.0, 0.5), rtol=1e-10, atol=1e-12
     )
     np.testing.assert_allclose(np.sum(path.y**2, axis=0), 1.25, rtol=1e-7)
-    np.testing.assert_allclose(path.y[0, -1], np.cos(20) - 0.5 * np.sin(20), atol=1e-6)
+    np.testing.assert_allclose(path.y[0, -1], np.cos(20) + 0.5 * np.sin(20), atol=1e-6)
 
 
 @pytest.mark.equation("eq-bilinear-simultaneous")
 @pytest.mark.parametrize("rate", [0.01, 0.1, 1.0])
 def test_bilinear_simultaneous(rate):
     matrix = played(rate, in_turn=False)
-    np.testing.assert_allclose(matrix, [[1, -rate], [rate, 1]], atol=1e-12)
+    np.testing.assert_allclose(matrix, [[1, rate], [-rate, 1]], atol=1e-12)
+    for point in np.random.default_rng(0).normal(size=(5, 2)):
+        grown = np.sum((matrix @ point) ** 2) / np.sum(point**2)
+        assert grown == pytest.approx(1 + rate**2, rel=1e-12)
     np.testing.assert_allclose(modulus(matrix), np.sqrt(1 + rate**2), rtol=1e-12)
 
 
@@ -440,7 +478,10 @@ def test_bilinear_simultaneous(rate):
 @pytest.mark.parametrize("rate", [0.01, 0.1, 1.0, 1.9])
 def test_bilinear_alternating(rate):
     matrix = played(rate, in_turn=True)
-    np.testing.assert_allclose(matrix, [[1, -rate], [rate, 1 - rate**2]], atol=1e-12)
+    np.testing.assert_allclose(matrix, [[1 - rate**2, rate], [-rate, 1]], atol=1e-12)
+    path = chapter("gan-bilinear")["play"](200, rate, in_turn=True)
+    kept = path[:, 0] ** 2 + path[:, 1] ** 2 - rate * path[:, 0] * path[:, 1]
+    np.testing.assert_allclose(kept, 1, rtol=1e-9)
     np.testing.assert_allclose(modulus(matrix), 1, rtol=1e-9)
     assert modulus([[1, -2.1], [2.1, 1 - 2.1**2]]).max() > 1.3  # beyond 2 it flies apart
 
@@ -449,14 +490,16 @@ def test_bilinear_alternating(rate):
 @pytest.mark.parametrize(("rate", "damping"), [(0.1, 0.5), (0.01, 1.0), (0.5, 0.2)])
 def test_bilinear_damped(rate, damping):
     matrix = played(rate, in_turn=True, damping=damping)
+    right = [[1 - rate**2, rate * (1 - rate * damping)], [-rate, 1 - rate * damping]]
+    np.testing.assert_allclose(matrix, right, atol=1e-12)
     assert np.linalg.det(matrix) == pytest.approx(1 - rate * damping)
     np.testing.assert_allclose(modulus(matrix), np.sqrt(1 - rate * damping), rtol=1e-12)
     theta, w = nn.Dense(1, 1).init(dtype="float64"), nn.Dense(1, 1).init(dtype="float64")
     theta.vector[:], w.vector[:] = (1, 0), (0, 0)  # weight decay does the same
     descend, judge = nn.SGD(rate), nn.SGD(rate, weight_decay=damping)
-    for _ in range(5):
-        descend.step(theta, nn.Parameters(np.array([w["W"].item(), 0]), theta.layout))
-        judge.step(w, nn.Parameters(np.array([-theta["W"].item(), 0]), w.layout))
+    for _ in range(5):  # the judge first; it goes up V = -θ w, so down θ w
+        judge.step(w, nn.Parameters(np.array([theta["W"].item(), 0]), w.layout))
+        descend.step(theta, nn.Parameters(np.array([-w["W"].item(), 0]), theta.layout))
     expected = np.linalg.matrix_power(matrix, 5) @ [1, 0]
     np.testing.assert_allclose([theta["W"].item(), w["W"].item()], expected, rtol=1e-12)
 
