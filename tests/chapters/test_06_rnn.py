@@ -388,6 +388,32 @@ def test_gradient_bound(radius, kind, strength, rng):
             assert np.linalg.norm(back) >= 0.99 * coarse
 
 
+@pytest.mark.equation("eq-rms-slope")
+@pytest.mark.parametrize("radius", [0.5, 1.0, 1.3])
+@pytest.mark.parametrize("strength", [1e-3, 0.5, 2.0])
+def test_rms_slope(radius, strength, rng):
+    """One step of the package's backward pass, over directions; and the product over many."""
+    T, H = 20, 48
+    W = chapter("rnn-vanish-measure")["random_matrix"]("orthogonal", radius, H, rng)
+    x, h0 = strength * rng.normal(size=(T, 1, H)), 0.3 * rng.normal(size=(1, H))
+    h, _ = nn.vjp(nn.rnn, x, h0, np.eye(H), W, np.zeros(H))
+    rms = radius * np.sqrt(np.mean((1 - h[0] ** 2) ** 2))
+    _, backward = nn.vjp(nn.rnn, x[:1], h0, np.eye(H), W, np.zeros(H), wrt=1)
+    basis = [backward(unit.reshape(1, 1, H)) for unit in np.eye(H)]  # their mean is the expectation
+    assert np.mean([np.sum(back**2) for back in basis]) == pytest.approx(rms**2, rel=1e-12)
+    drawn = rng.normal(size=(4000, H))  # no preferred direction
+    lengths = np.linalg.norm(drawn @ np.concatenate(basis), axis=1) / np.linalg.norm(drawn, axis=1)
+    assert np.sqrt(np.mean(lengths**2)) == pytest.approx(rms, rel=0.02)
+
+    shown = chapter("rnn-rms-code")
+    law, measured = shown["predicted_length"](h[:, 0], radius), shown["measured_length"](h[:, 0], W)
+    jacobian = np.eye(H)
+    for h_j in h[:0:-1, 0]:
+        jacobian = jacobian @ (np.diag(1 - h_j**2) @ W)
+    assert measured == pytest.approx(np.linalg.norm(jacobian) / np.sqrt(H), rel=1e-12)
+    assert 0.5 < law / measured < 2
+
+
 @pytest.mark.equation("eq-gradient-bound")
 def test_what_the_chapter_measures(rng):
     """Its norms of Jacobians are those of a product formed by PyTorch."""
@@ -484,6 +510,27 @@ def test_truncation_bound(radius, strength, rng):
         bound = math.sqrt(H) * np.linalg.norm(u) * radius**K / (1 - radius)
         assert missing <= bound * (1 + 1e-9)
         assert shown[K] == pytest.approx(missing, rel=1e-6, abs=1e-12)
+
+
+@pytest.mark.equation("eq-truncation-cut")
+@pytest.mark.parametrize("radius", [0.5, 0.8])
+@pytest.mark.parametrize("strength", [0.1, 1.0])
+def test_truncation_cut(radius, strength, rng):
+    """What one cut loses, with a loss at every step, at every place of the cut."""
+    T, H = 24, 6
+    W = radius * np.linalg.qr(rng.normal(size=(H, H)))[0]
+    x, b, g = strength * rng.normal(size=(T, 1, H)), np.zeros(H), rng.normal(size=(T, 1, H))
+    h, backward = nn.vjp(nn.rnn, x, np.zeros((1, H)), np.eye(H), W, b, wrt=3)
+    full = backward(g)
+    bound = math.sqrt(H) * np.linalg.norm(g, axis=2).max() * radius / (1 - radius) ** 2
+    truncated = chapter("rnn-truncated-code")["truncated_gradient"]
+    for cut in range(1, T):
+        first = nn.vjp(nn.rnn, x[:cut], np.zeros((1, H)), np.eye(H), W, b, wrt=3)[1](g[:cut])
+        second = nn.vjp(nn.rnn, x[cut:], h[cut - 1], np.eye(H), W, b, wrt=3)[1](g[cut:])
+        assert np.linalg.norm(full - first - second) <= bound
+        if 2 * cut >= T:  # the chapter's function makes this one cut, too
+            shown = truncated(x, np.zeros((1, H)), np.eye(H), W, b, g, cut)
+            np.testing.assert_allclose(shown, first + second, atol=1e-12)
 
 
 # --- letters -----------------------------------------------------------------------------------
