@@ -627,3 +627,19 @@ def test_squared_error_of_a_sigmoid_goes_flat():
             np.testing.assert_allclose(gradient, -2 * np.exp(value), rtol=2e-4)
             _, backward = nn.vjp(nn.sigmoid_cross_entropy, z, y, wrt=0)
             assert backward()[0] == pytest.approx(-1, abs=1e-4)
+
+
+@pytest.mark.equation("eq-trembling")
+@pytest.mark.parametrize(("rate", "curvature"), [(0.1, 1.0), (0.5, 1.0), (0.2, 4.0)])
+def test_trembling(rate, curvature):
+    """nn.SGD in a bowl with a noisy slope: 4,000 walkers, after it has become steady."""
+    rng, tau = np.random.default_rng(0), 0.7
+    params = nn.Dense(1, 2000).init(dtype="float64")
+    params.vector[:] = 0
+    optimizer = nn.SGD(rate)
+    for _ in range(300):
+        noise = tau * rng.normal(size=params.vector.shape)
+        slope = nn.Parameters(curvature * params.vector + noise, params.layout)
+        optimizer.step(params, slope)
+    predicted = rate * tau**2 / (curvature * (2 - rate * curvature))
+    assert np.var(params.vector) == pytest.approx(predicted, rel=0.06)
