@@ -186,6 +186,12 @@ class Parameters(Mapping[str, Array]):
         state = self.state.copy() if self.state is not None else None
         return Parameters(xp.asarray(self.vector, copy=True), self.layout, state)
 
+    def __deepcopy__(self, memo: dict[int, object]) -> "Parameters":
+        return self.copy()  # its views look into its own vector
+
+    def __reduce__(self) -> tuple[type["Parameters"], tuple[object, ...]]:
+        return Parameters, (self.vector, self.layout, self.state)  # pickled without the views
+
     def assign(self, other: "Parameters") -> None:
         """Take over the values, and the state, of parameters of the same form."""
         self.vector[...] = other.vector

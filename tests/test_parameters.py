@@ -207,3 +207,20 @@ def test_checksum(space):
     assert len({checksum(b) for b in different}) == len(different)
     assert checksum(a, a) != checksum(a)
     assert checksum(a[::2]) == checksum(a[::2].copy())
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))]
+)
+def test_copies_look_into_their_own_vector(copied):
+    """The views were looked at before; what is written into the copy's vector shows in them."""
+    params = nn.Sequential(nn.Dense(3, 2), nn.BatchNorm(2)).init(seed=0)
+    before = {name: np.array(params[name]) for name in params}
+    other = copied(params)
+    assert list(other) == list(params)
+    assert list(other.state) == list(params.state)
+    other.vector = np.array(other.vector)  # copy.copy shares it on purpose
+    other.vector[...] = 0
+    for name in params:
+        assert np.all(other[name] == 0)
+        np.testing.assert_array_equal(params[name], before[name])

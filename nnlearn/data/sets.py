@@ -165,7 +165,7 @@ def standardize_columns(x: Array, *others: Any) -> Any:
     """Give every column of `x` mean 0 and standard deviation 1, and move the others likewise.
 
     The mean and the deviation are those of `x` alone, so that nothing leaks from a test set.
-    A constant column becomes 0.
+    A constant column becomes 0, and its other values are only moved, not scaled.
 
     Parameters
     ----------
@@ -179,9 +179,11 @@ def standardize_columns(x: Array, *others: Any) -> Any:
         x and the others, standardized; x alone if there are no others.
     """
     xp = array_namespace(x, *others)
-    mean = xp.mean(x, axis=0)
+    # A constant column has a deviation of rounding errors: ask its ends, and take its value.
+    constant = xp.max(x, axis=0) == xp.min(x, axis=0)
+    mean = xp.where(constant, x[0, :], xp.mean(x, axis=0))
     deviation = xp.std(x, axis=0)
-    scale = xp.where(deviation > 0, deviation, xp.ones_like(deviation))
+    scale = xp.where(constant, xp.ones_like(deviation), deviation)
     scaled = tuple((a - mean) / scale for a in (x, *others))
     return scaled if others else scaled[0]
 

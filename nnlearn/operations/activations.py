@@ -112,7 +112,7 @@ def leaky_relu(z: Array, slope: float = 0.01) -> Array:
     xp = array_namespace(z)
     slope = float(slope)  # a NumPy float64 would make float32 arithmetic float64
     larger = xp.maximum if slope <= 1 else xp.minimum  # of the two branches, which one it is
-    a = larger(z, slope * z)
+    a = larger(z, slope * z) if slope else xp.maximum(z, 0.0)  # 0 times infinity is no number
 
     def backward(da: Array) -> Gradients:
         return xp.where(z > 0, da, slope * da)  # eq-leaky-relu-derivative

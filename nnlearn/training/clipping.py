@@ -1,6 +1,8 @@
 """Clipping: a gradient that is too long is shortened, so that no step explodes."""
 
-from nnlearn.arrays.backend import array_namespace
+import numpy as np
+
+from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.typing import Array
 from nnlearn.parameters import Parameters
 
@@ -29,6 +31,8 @@ def clip_gradient_norm(grads: Parameters, max_norm: float) -> Array:
 
     Notes
     -----
+    On the CPU a gradient whose squares overflow is clipped like any other. An infinite entry, or
+    one that is NaN, makes all entries NaN: there is no direction left to keep.
     Source: eq-gradient-clipping.
 
     Examples
@@ -50,6 +54,18 @@ def clip_gradient_norm(grads: Parameters, max_norm: float) -> Array:
         raise ValueError(f"clip_gradient_norm: max_norm is {max_norm}, expected a positive number")
     g = grads.vector
     xp = array_namespace(g)
-    norm = xp.sqrt(xp.sum(g * g))
+    with np.errstate(over="ignore"):  # told by the norm
+        norm = xp.sqrt(xp.sum(g * g))
+    if on_host(g) and not np.isfinite(norm):
+        return _clip_huge(g, max_norm)
     g *= max_norm / xp.maximum(norm, max_norm)
     return norm
+
+
+def _clip_huge(g: Array, max_norm: float) -> Array:
+    """Clip a gradient whose squares overflow: make its largest entry 1 first."""
+    largest = np.max(np.abs(g))
+    g /= largest
+    norm = np.sqrt(np.sum(g * g))
+    g *= max_norm / norm
+    return norm * largest

@@ -148,6 +148,8 @@ class Adam(Optimizer):
 
     Notes
     -----
+    An entry of the gradient whose square would overflow counts as the largest whose square does
+    not. One that is NaN makes its parameter NaN.
     Source: eq-adam-moments, eq-adam-bias-correction, eq-adam-step.
     """
 
@@ -169,6 +171,8 @@ class Adam(Optimizer):
         beta1, beta2 = self.betas
         if self.weight_decay:
             theta *= 1 - self.learning_rate * self.weight_decay
+        largest = xp.finfo(g.dtype).max ** 0.5  # a larger entry's square would overflow, for ever
+        g = xp.minimum(xp.maximum(g, -largest), largest)
         m += (1 - beta1) * (g - m)  # eq-adam-moments
         s += (1 - beta2) * (g * g - s)
         rate = self.learning_rate / (1 - beta1**self.steps)  # eq-adam-bias-correction, for m and s

@@ -180,3 +180,14 @@ def test_no_tune_is_on_both_sides():
             for other in lists[b]:
                 fewest = max(1, min(len(one), len(other)))
                 assert len(one & other) <= 0.2 * fewest
+
+
+@pytest.mark.parametrize("value", [0.1, 14.62, 2.3, 1e30, 0.0])
+def test_a_constant_column_becomes_zero_exactly(value):
+    """Its deviation is rounding, and must not be divided by."""
+    x = np.column_stack([np.full(50, value), np.arange(50.0)])
+    unseen = x + 0.5
+    a, b = nn.data.standardize_columns(x, unseen)
+    np.testing.assert_array_equal(a[:, 0], 0)
+    np.testing.assert_array_equal(b[:, 0], unseen[:, 0] - value)
+    assert a[:, 1].std() == pytest.approx(1)

@@ -198,3 +198,19 @@ def test_what_is_no_floating_array_is_refused(name):
         operation(np.array([1, 2]))
     with pytest.raises(TypeError, match=rf"{name}: z is a list.*nn.asarray"):
         operation([1.0, 2.0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_leaky_relu_of_slope_zero_is_relu_at_infinity_too(dtype):
+    z = np.array([-np.inf, -1.0, 0.0, 2.0, np.inf], dtype)
+    a = nn.leaky_relu(z, slope=0.0)
+    np.testing.assert_array_equal(a, [0, 0, 0, 2, np.inf])
+    assert a.dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">f8"])
+def test_the_other_byte_order_is_told(dtype):
+    with pytest.raises(TypeError, match=r"byte order; x.astype\(x.dtype.newbyteorder"):
+        nn.relu(np.zeros(2, dtype))
+    x = np.array([-1.0, 2.0], dtype)
+    np.testing.assert_array_equal(nn.relu(x.astype(x.dtype.newbyteorder("="))), [0, 2])

@@ -239,3 +239,27 @@ def test_a_step_takes_over_what_a_layer_remembers(space):
 def test_what_is_none(call, error, message):
     with pytest.raises(error, match=message):
         call(nn.Parameters(np.zeros(3), {"W": (3,)}))
+
+
+@pytest.mark.parametrize("spike", [1e20, 3e38, -1e25])
+def test_adam_outlives_one_huge_gradient(spike):
+    """The spike moves its parameter by about one step, and later gradients still move it."""
+    params, adam = nn.Parameters(np.zeros(2, "float32"), {"w": (2,)}), nn.Adam(1e-3)
+    with np.errstate(over="raise"):
+        adam.step(params, nn.Parameters(np.array([spike, 1], "float32"), params.layout))
+        after = params.vector.copy()
+        np.testing.assert_allclose(after, [-1e-3 * np.sign(spike), -1e-3], rtol=1e-3)
+        for _ in range(3000):
+            adam.step(params, nn.Parameters(np.array([1, 1], "float32"), params.layout))
+    assert np.all(np.isfinite(params.vector))
+
+
+def test_adam_clamps_nothing_else():
+    """Gradients whose squares fit are used as they are."""
+    theta = {}
+    for dtype in ("float32", "float64"):
+        params, adam = nn.Parameters(np.zeros(3, dtype), {"w": (3,)}), nn.Adam(1e-3)
+        for gradient in ([1e15, -3.0, 0.0], [2e15, 1.0, 1e-20]):
+            adam.step(params, nn.Parameters(np.array(gradient, dtype), params.layout))
+        theta[dtype] = params.vector
+    np.testing.assert_allclose(theta["float32"], theta["float64"], rtol=1e-4)
