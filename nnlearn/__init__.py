@@ -52,6 +52,7 @@ from nnlearn.operations.windows import im2col, output_size
 from nnlearn.parameters import Parameters
 from nnlearn.training.adversarial import discriminator_step, fit_gan, generator_step
 from nnlearn.training.clipping import clip_gradient_norm
+from nnlearn.training.divergence import TrainingDiverged
 from nnlearn.training.evaluation import accuracy, predict
 from nnlearn.training.fit import fit
 from nnlearn.training.history import History
@@ -86,6 +87,7 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "TimeFirst",
+    "TrainingDiverged",
     "Unflatten",
     "Upsample2D",
     "accuracy",

@@ -118,15 +118,10 @@ class Signature:
                 "array; nn.asarray makes one"
             )
         if not (is_integer if argument.integer else is_floating)(array.dtype):
-            other_order = getattr(array.dtype, "isnative", True) is False
-            raise TypeError(
-                f"{self.operation}: {argument.name} has dtype {array.dtype}, expected {kind} array"
-                + other_order
-                * (
-                    " in this machine's byte order; x.astype(x.dtype.newbyteorder('=')) "
-                    "turns the bytes"
-                )
-            )
+            text = f"{argument.name} has dtype {array.dtype}, expected {kind} array"
+            if not getattr(array.dtype, "isnative", True):
+                text += " in this machine's byte order: x.astype(x.dtype.newbyteorder('='))"
+            raise TypeError(f"{self.operation}: {text}")
 
     def _check_library(self, argument: Declared, array: Array, first: Array) -> None:
         ours, other = array_namespace(first), array_namespace(array)

@@ -5,7 +5,6 @@ two can be told apart without colour. Needs matplotlib: ``from nnlearn.book impo
 """
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -164,18 +163,6 @@ class Diagram:
                 middle = self._middle(start, end, bend, at)
                 (x, y), side = (middle[0] + offset[0], middle[1] + offset[1]), "center"
             self.text((x, y), label, color=ink, fontsize=size, ha=side)
-
-    def path(self, names: Iterable[str], label: str = "", **settings: Any) -> None:
-        """Draw lines through named places, and an arrow to the last; the label is the arrow's."""
-        *before, last, end = names
-        ink = COLORS["gradient"] if settings.get("backward") else _INK
-        ink = COLORS[settings["color"]] if settings.get("color") else ink
-        style = (0, (4, 2)) if settings.get("backward") else "-"
-        corners = [self._named(name) for name in [*before, last]]
-        self.ax.plot(
-            *zip(*corners, strict=True), color=ink, linewidth=1.6, linestyle=style, zorder=2
-        )
-        self.arrow(last, end, label, **settings)
 
     def _add(
         self,

@@ -112,9 +112,7 @@ class _said_of:
         if isinstance(error, ValueError | TypeError):
             known = ValueError if isinstance(error, ValueError) else TypeError
             raise known(f"layer {self.name}, {self.layer!r}: {error}") from error
-        if isinstance(
-            error, Exception
-        ):  # of another kind: it stays what it is, with its attributes
+        if isinstance(error, Exception):  # another kind stays what it is, with its attributes
             error.add_note(f"this came up in layer {self.name}, {self.layer!r}")
 
 

@@ -130,7 +130,7 @@ def fit(
     if checkpoint is not None and Path(checkpoint).exists():
         run.load(checkpoint)  # the optimizer's memory, too, comes from there
     else:
-        run.claim_optimizer()
+        run.check_optimizer()
     if patience is not None and run.best is None and run.history.best_epoch is not None:
         raise ValueError(
             f"fit: patience is {patience}, but the checkpoint {checkpoint} holds no best "

@@ -1,9 +1,13 @@
 """Optimizers: how the gradient of θ becomes a step of θ. They work in place, on whole vectors."""
 
+import math
+import weakref
 from abc import ABC, abstractmethod
 from typing import Any
 
-from nnlearn.arrays.backend import array_namespace
+import numpy as np
+
+from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.fast import blocks
 from nnlearn.arrays.typing import Array
 from nnlearn.parameters import Parameters
@@ -33,11 +37,19 @@ class Optimizer(ABC):
         self.weight_decay = _in_range(self, "weight_decay", weight_decay, 0, float("inf"))
         self.memory: dict[str, Array] = {}
         self.steps = 0
+        self._moved: weakref.ref[Parameters] | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Explain what other libraries have and this one does without."""
         ours = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{ours}")
+
+    def moved(self) -> Parameters | None:
+        """Return the parameters of the last step, if they still exist."""
+        return self._moved() if self._moved is not None else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_moved": None}  # a copy has moved nothing yet
 
     @usage("optimizer.step(params, grads)")
     def step(self, params: Parameters, grads: Parameters) -> None:
@@ -73,6 +85,7 @@ class Optimizer(ABC):
             if name not in self.memory:
                 self.memory[name] = xp.zeros_like(theta)
         self.steps += 1
+        self._moved = weakref.ref(params)
         for part in blocks(theta):
             self.update(xp, theta[part], g[part], *(self.memory[n][part] for n in self.remembers))
         if params.state is not None and grads.state is not None:
@@ -171,13 +184,25 @@ class Adam(Optimizer):
         beta1, beta2 = self.betas
         if self.weight_decay:
             theta *= 1 - self.learning_rate * self.weight_decay
-        largest = xp.finfo(g.dtype).max ** 0.5  # a larger entry's square would overflow, for ever
-        g = xp.minimum(xp.maximum(g, -largest), largest)
+        g = _with_finite_squares(xp, g)
         m += (1 - beta1) * (g - m)  # eq-adam-moments
         s += (1 - beta2) * (g * g - s)
         rate = self.learning_rate / (1 - beta1**self.steps)  # eq-adam-bias-correction, for m and s
         root = xp.sqrt(s / (1 - beta2**self.steps))
         theta -= rate * m / (root + self.eps)  # eq-adam-step
+
+
+def _with_finite_squares(xp: Any, g: Array) -> Array:
+    """Return g, its entries no larger than their squares allow: one too large would last for ever.
+
+    On the host one product says that there is nothing to do. On a GPU the question would wait.
+    """
+    if on_host(g):
+        with np.errstate(over="ignore", invalid="ignore"):  # the answer says it
+            if math.isfinite(xp.vecdot(g, g)):
+                return g
+    largest = xp.finfo(g.dtype).max ** 0.5
+    return xp.minimum(xp.maximum(g, -largest), largest)
 
 
 def _in_range(optimizer: Optimizer, name: str, value: Any, low: float, high: float) -> float:

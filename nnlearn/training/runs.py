@@ -1,7 +1,6 @@
 """What changes while a model is trained, and how it is saved and taken up again, bit for bit."""
 
 import functools
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,6 @@ def shuffling_and_chance(
     """Make two generators that know nothing of each other: of the shuffling, and of the rest."""
     shuffling, chance = np.random.SeedSequence(seed).spawn(2)
     return np.random.default_rng(shuffling), np.random.default_rng(chance)
-
-
-#: which parameters an optimizer moved in its last `fit`; neither is kept alive by it
-_MOVED: "weakref.WeakKeyDictionary[Optimizer, weakref.ref[Parameters]]" = (
-    weakref.WeakKeyDictionary()
-)
 
 
 def called(function: Any) -> str:
@@ -87,17 +80,15 @@ class Run:
             "clip_norm": clip_norm,
         }
 
-    def claim_optimizer(self) -> None:
-        """Refuse an optimizer that goes on from a `fit` of other parameters."""
+    def check_optimizer(self) -> None:
+        """Refuse an optimizer that remembers the steps of other parameters."""
         optimizer = self.optimizer
-        before = _MOVED.get(optimizer)
-        if optimizer.steps and before is not None and before() is not self.params:
+        if optimizer.steps and optimizer.moved() not in (None, self.params):
             raise ValueError(
                 f"fit: optimizer has taken {optimizer.steps} steps with other parameters, expected "
                 f"a new one, such as nn.{type(optimizer).__name__}(...), or the parameters that it "
                 "moved"
             )
-        _MOVED[optimizer] = weakref.ref(self.params)
 
     def record(self, record: Mapping[str, float], keep_best: bool) -> None:
         """Write down an epoch; keep the parameters if they are the best so far."""

@@ -47,15 +47,6 @@ def test_backward_arrows_can_be_told_without_colour(diagram):
     assert backward.get_linestyle() != "-"
 
 
-def test_a_path_turns_at_its_places_and_ends_in_an_arrow(diagram):
-    diagram.place("turn", (3, 1))
-    diagram.place("end", (3, 0.2))
-    diagram.path(["+", "turn", "end"])
-    (line,) = diagram.ax.lines
-    assert line.get_xydata().tolist() == [[2, 1], [3, 1]]
-    assert len(diagram.ax.patches) == 5
-
-
 def test_wrong_names_are_said(diagram):
     with pytest.raises(KeyError, match="no 'y'; it has x, \\+"):
         diagram.arrow("x", "y")

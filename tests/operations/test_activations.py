@@ -210,7 +210,7 @@ def test_leaky_relu_of_slope_zero_is_relu_at_infinity_too(dtype):
 
 @pytest.mark.parametrize("dtype", [">f4", ">f8"])
 def test_the_other_byte_order_is_told(dtype):
-    with pytest.raises(TypeError, match=r"byte order; x.astype\(x.dtype.newbyteorder"):
+    with pytest.raises(TypeError, match=r"byte order: x.astype\(x.dtype.newbyteorder"):
         nn.relu(np.zeros(2, dtype))
     x = np.array([-1.0, 2.0], dtype)
     np.testing.assert_array_equal(nn.relu(x.astype(x.dtype.newbyteorder("="))), [0, 2])

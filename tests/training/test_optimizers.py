@@ -1,6 +1,8 @@
 """Optimizers against PyTorch's, and against their equations in loops, over a dozen steps."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -252,6 +254,19 @@ def test_adam_outlives_one_huge_gradient(spike):
         for _ in range(3000):
             adam.step(params, nn.Parameters(np.array([1, 1], "float32"), params.layout))
     assert np.all(np.isfinite(params.vector))
+
+
+def test_a_copied_optimizer_has_moved_nothing():
+    """What it remembers is copied; whose steps those were is not."""
+    params, adam = nn.Parameters(np.zeros(2), {"w": (2,)}), nn.Adam(1e-3)
+    assert adam.moved() is None
+    adam.step(params, nn.Parameters(np.ones(2), params.layout))
+    assert adam.moved() is params
+    for other in (copy.deepcopy(adam), pickle.loads(pickle.dumps(adam))):
+        assert other.moved() is None
+        np.testing.assert_array_equal(other.memory["mean"], adam.memory["mean"])
+    del params
+    assert adam.moved() is None  # it does not keep them alive
 
 
 def test_adam_clamps_nothing_else():
