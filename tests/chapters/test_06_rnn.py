@@ -5,7 +5,9 @@ What the chapter computes with a function of its own is taken out of the chapter
 
 import collections
 import itertools
+import json
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +19,10 @@ from paths import BOOK
 import nnlearn as nn
 
 CHAPTER = BOOK / "06-rnn.ipynb"
+sys.path.insert(0, str(BOOK))
+
+from studies import rnn_gap  # noqa: E402
+
 chapter = cells_of("06-rnn", collections=collections)
 
 
@@ -396,16 +402,16 @@ def test_rms_slope(radius, strength, rng):
     T, H = 20, 48
     W = chapter("rnn-vanish-measure")["random_matrix"]("orthogonal", radius, H, rng)
     x, h0 = strength * rng.normal(size=(T, 1, H)), 0.3 * rng.normal(size=(1, H))
-    h, _ = nn.vjp(nn.rnn, x, h0, np.eye(H), W, np.zeros(H))
-    rms = radius * np.sqrt(np.mean((1 - h[0] ** 2) ** 2))
-    _, backward = nn.vjp(nn.rnn, x[:1], h0, np.eye(H), W, np.zeros(H), wrt=1)
+    h = nn.rnn(x, h0, np.eye(H), W, np.zeros(H))
+    shown = chapter("rnn-rms-code")
+    factor = shown["predicted_length"](h[:2, 0], radius)  # of the one step from h[1] to h[0]
+    _, backward = nn.vjp(nn.rnn, x[1:2], h[0], np.eye(H), W, np.zeros(H), wrt=1)
     basis = [backward(unit.reshape(1, 1, H)) for unit in np.eye(H)]  # their mean is the expectation
-    assert np.mean([np.sum(back**2) for back in basis]) == pytest.approx(rms**2, rel=1e-12)
+    assert np.mean([np.sum(back**2) for back in basis]) == pytest.approx(factor**2, rel=1e-12)
     drawn = rng.normal(size=(4000, H))  # no preferred direction
     lengths = np.linalg.norm(drawn @ np.concatenate(basis), axis=1) / np.linalg.norm(drawn, axis=1)
-    assert np.sqrt(np.mean(lengths**2)) == pytest.approx(rms, rel=0.02)
+    assert np.sqrt(np.mean(lengths**2)) == pytest.approx(factor, rel=0.02)
 
-    shown = chapter("rnn-rms-code")
     law, measured = shown["predicted_length"](h[:, 0], radius), shown["measured_length"](h[:, 0], W)
     jacobian = np.eye(H)
     for h_j in h[:0:-1, 0]:
@@ -491,14 +497,20 @@ def test_a_layer_with_memory_truncates_in_the_same_way(rng):
     np.testing.assert_allclose(total, shown(x, *arguments, g, K), rtol=1e-12)
 
 
+def orthogonal_layer(radius, strength, T, H, rng):
+    """Inputs of one sequence, an orthogonal matrix times the radius, and no bias."""
+    W = radius * np.linalg.qr(rng.normal(size=(H, H)))[0]
+    return strength * rng.normal(size=(T, 1, H)), W, np.zeros(H)
+
+
 @pytest.mark.equation("eq-truncation-bound")
 @pytest.mark.parametrize("radius", [0.4, 0.9])
 @pytest.mark.parametrize("strength", [0.01, 1.0])
 def test_truncation_bound(radius, strength, rng):
     """What a cut K steps before one loss leaves out: full gradient minus the kept one."""
     T, H = 25, 6
-    W = radius * np.linalg.qr(rng.normal(size=(H, H)))[0]
-    x, b, u = strength * rng.normal(size=(T, 1, H)), np.zeros(H), rng.normal(size=H)
+    x, W, b = orthogonal_layer(radius, strength, T, H, rng)
+    u = rng.normal(size=H)
     g = np.zeros((T, 1, H))
     g[-1] = u
     h, backward = nn.vjp(nn.rnn, x, np.zeros((1, H)), np.eye(H), W, b, wrt=3)
@@ -518,11 +530,14 @@ def test_truncation_bound(radius, strength, rng):
 def test_truncation_cut(radius, strength, rng):
     """What one cut loses, with a loss at every step, at every place of the cut."""
     T, H = 24, 6
-    W = radius * np.linalg.qr(rng.normal(size=(H, H)))[0]
-    x, b, g = strength * rng.normal(size=(T, 1, H)), np.zeros(H), rng.normal(size=(T, 1, H))
+    x, W, b = orthogonal_layer(radius, strength, T, H, rng)
+    g = rng.normal(size=(T, 1, H))
     h, backward = nn.vjp(nn.rnn, x, np.zeros((1, H)), np.eye(H), W, b, wrt=3)
     full = backward(g)
-    bound = math.sqrt(H) * np.linalg.norm(g, axis=2).max() * radius / (1 - radius) ** 2
+    longest = math.sqrt(H) * np.linalg.norm(g, axis=2).max()
+    bound = longest * radius / (1 - radius) ** 2
+    windows = [longest * radius ** (j + 1) / (1 - radius) for j in range(500)]
+    assert bound == pytest.approx(sum(windows), rel=1e-12)  # of eq-truncation-bound, K = j + 1
     truncated = chapter("rnn-truncated-code")["truncated_gradient"]
     for cut in range(1, T):
         first = nn.vjp(nn.rnn, x[:cut], np.zeros((1, H)), np.eye(H), W, b, wrt=3)[1](g[:cut])
@@ -745,3 +760,24 @@ def test_skill(oil, rng):
     assert 1 - np.sum((y - forecast) ** 2) / np.sum((y - y.mean()) ** 2) == pytest.approx(
         r2_score(y, forecast)
     )
+
+
+# --- the study of one bit over a gap -----------------------------------------------------------
+
+
+def test_the_gaps_were_trained_as_the_study_says():
+    """Short gaps again, on this machine; what is stored for the long ones has the right form."""
+    study = json.loads(rnn_gap.RESULTS.read_text(encoding="utf-8"))
+    assert (tuple(study["gaps"]), tuple(study["seeds"])) == (rnn_gap.GAPS, rnn_gap.SEEDS)
+    for seed in rnn_gap.SEEDS:
+        share, reaching = rnn_gap.learn_gap(5, seed)
+        assert share > 0.99 < study["right"][0][seed]
+        assert reaching == pytest.approx(study["reaching"][0][seed], rel=1e-3)
+    right, reaching = np.array(study["right"]), np.array(study["reaching"])
+    assert right.shape == reaching.shape == (8, 3)
+    assert right[:4].min() > 0.99
+    assert right[-1].max() < 0.6
+    assert np.all(np.diff(np.log(reaching).mean(axis=1)) < 0)  # ever less arrives
+    lowest = study["lowest"]
+    assert right[rnn_gap.GAPS.index(lowest["gap"]), lowest["seed"]] == right.min()
+    assert len(lowest["last_steps"]) == 12
