@@ -62,23 +62,33 @@ def short_folder():
 
 def start_server(app):
     """Start KaTeX's server; on a busy machine its socket may be there before it listens."""
-    started = []
+    started, opened = [], []
 
     def remembered(*args, **settings):
         started.append(subprocess.Popen(*args, **settings))
         return started[-1]
 
+    class Remembered(socket.socket):
+        def __init__(self, *args, **settings):
+            super().__init__(*args, **settings)
+            opened.append(self)
+
     with (
         mock.patch.object(katex, "Popen", remembered),
+        mock.patch.object(katex.socket, "socket", Remembered),
         mock.patch.object(tempfile, "tempdir", short_folder()),
     ):
         for attempt in range(5):
             try:
                 return katex.KaTeXServer.get()
             except (ConnectionRefusedError, katex.KaTeXError):
-                for process in started:  # sphinxcontrib-katex has lost it: it would never end,
-                    process.kill()  # and who reads the build's output would wait for it
-                    process.wait()
+                # sphinxcontrib-katex has lost them. The server would never end, and who reads the
+                # build's output would wait for it.
+                for process in started:
+                    with process:  # closes its pipes, and waits for its end
+                        process.kill()
+                for refused in opened:
+                    refused.close()
                 if attempt == 4:
                     raise
                 time.sleep(1)

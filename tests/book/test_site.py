@@ -3,6 +3,7 @@
 import atexit
 import importlib
 import re
+import socket
 import sys
 import tempfile
 from html.parser import HTMLParser
@@ -302,10 +303,11 @@ def test_no_server_of_the_mathematics_outlives_a_failed_start(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
     prerender = importlib.import_module("prerender")
     monkeypatch.setattr(prerender.time, "sleep", lambda seconds: None)
-    servers = []
+    servers, sockets, plain = [], [], socket.socket
 
     def get():
         servers.append(prerender.katex.Popen([sys.executable, "-c", "input()"], stdin=-1))
+        sockets.append(prerender.katex.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         if len(servers) == 1:
             raise ConnectionRefusedError
         return servers[-1]
@@ -316,8 +318,11 @@ def test_no_server_of_the_mathematics_outlives_a_failed_start(monkeypatch):
     assert servers[0].poll() is not None  # or it would hold the build's output open for ever
     assert server is servers[1]
     assert server.poll() is None
+    assert [s.fileno() == -1 for s in sockets] == [True, False]  # the refused one is closed, too
+    assert servers[0].stdin.closed
+    assert socket.socket is plain
     server.communicate(b"the end\n")
-    servers[0].stdin.close()
+    sockets[1].close()
 
 
 def test_a_long_folder_of_temporary_files_does_not_stop_the_mathematics(monkeypatch, tmp_path):
