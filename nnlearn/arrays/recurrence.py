@@ -51,7 +51,8 @@ class Columns:
         self.x, self.W_x, self.W_h, self.b = x, W_x, W_h, b
         self._weights = xp.concat([W_x, W_h], axis=1)
         self._bias = xp.repeat(b[:, None], N, axis=1)  # added whole: no broadcasting
-        self._read = xp.empty((T + 1, D + h0.shape[1], N), dtype=x.dtype, device=x.device)
+        dtype = xp.result_type(x, h0, W_x, W_h, b)
+        self._read = xp.empty((T + 1, D + h0.shape[1], N), dtype=dtype, device=x.device)
         self._read[:T, :D, :] = xp.matrix_transpose(x)
         self.h = self._read[:, D:, :]
         self.h[0, ...] = h0.T
@@ -74,7 +75,7 @@ class Columns:
         """Return an array (T, count H, N) to be filled in, and views of its `count` blocks."""
         (T, N, _), H = self.x.shape, self.h.shape[1]
         xp = array_namespace(self.x)
-        array = xp.empty((T, count * H, N), dtype=self.x.dtype, device=self.x.device)
+        array = xp.empty((T, count * H, N), dtype=self.h.dtype, device=self.x.device)
         return array, blocks_of(array, count)
 
     def gradients(

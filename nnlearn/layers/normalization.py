@@ -91,7 +91,7 @@ class BatchNorm(LayerNorm):
     def _moved(self, state: Any, x: Array) -> Any:
         """Return the running statistics, moved; the variance is the unbiased one of the paper."""
         xp = array_namespace(x)
-        mean, variance = moments(x, tuple(range(x.ndim - 1)))
+        mean, variance, _ = moments(x, tuple(range(x.ndim - 1)))
         count = x.size // self.features
         # one example has no unbiased variance: the running one stays as it is
         unbiased = variance * (count / (count - 1)) if count > 1 else state["variance"]

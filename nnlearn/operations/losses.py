@@ -3,7 +3,7 @@
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
-from nnlearn.operations.activations import log_softmax, sigmoid, softplus
+from nnlearn.operations.activations import log_softmax
 from nnlearn.shapes import check_range, count
 
 
@@ -102,17 +102,21 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
 
     Notes
     -----
-    Computed as softplus(z) - y z, which cannot overflow.
+    The loss is softplus(z) - y z and its gradient σ(z) - y. Both are written so that the digits
+    of a small result stay: where z is large and y = 1, max(z, 0) - y z is 0, and σ(z) is taken as
+    1 and what it lacks of it. An infinite logit gives NaN.
     Source: eq-sigmoid-cross-entropy, eq-sigmoid-cross-entropy-gradient.
     """
     xp = array_namespace(logits, targets)
     n = count("sigmoid_cross_entropy", "logits", logits.shape)
-    loss = xp.sum(softplus(logits) - targets * logits) / n
+    e = xp.exp(-xp.abs(logits))
+    loss = xp.sum(xp.maximum(logits, 0.0) - targets * logits + xp.log1p(e)) / n
 
     def backward(dloss: Array) -> Gradients:
-        return (
-            lambda: (sigmoid(logits) - targets) * (dloss / n),  # eq-sigmoid-cross-entropy-gradient
-            lambda: -logits * (dloss / n),
-        )
+        def dlogits() -> Array:  # eq-sigmoid-cross-entropy-gradient
+            step = xp.astype(logits > 0, e.dtype)  # σ(z) is step + (1 - 2 step) e / (1 + e)
+            return (step - targets + (1 - 2 * step) * (e / (1 + e))) * (dloss / n)
+
+        return dlogits, lambda: -logits * (dloss / n)
 
     return loss, backward

@@ -9,7 +9,10 @@ from nnlearn.derivative import differentiable
 
 
 def moments(x: Array, axis: int | tuple[int, ...]) -> Any:
-    """Return the mean and the variance (divided by the count) along axes, kept as size 1.
+    """Return the mean, the variance (divided by the count) and what is left of x without its mean.
+
+    Both are kept as size 1 along the axes. The mean of what is left is what rounding took of the
+    mean: it is given back, so that a constant, however large, leaves zeros.
 
     Parameters
     ----------
@@ -19,7 +22,9 @@ def moments(x: Array, axis: int | tuple[int, ...]) -> Any:
     xp = array_namespace(x)
     mean = xp.mean(x, axis=axis, keepdims=True)
     centered = x - mean
-    return mean, xp.mean(centered * centered, axis=axis, keepdims=True)
+    rest = xp.mean(centered, axis=axis, keepdims=True)
+    centered -= rest
+    return mean + rest, xp.mean(centered * centered, axis=axis, keepdims=True), centered
 
 
 @differentiable("x (...)")
@@ -45,9 +50,9 @@ def standardize(x: Array, axis: int | tuple[int, ...] = -1, eps: float = 1e-5) -
     Source: eq-batch-norm, eq-batch-norm-gradient.
     """
     xp = array_namespace(x)
-    mean, variance = moments(x, axis)
+    _, variance, centered = moments(x, axis)
     scale = 1 / xp.sqrt(variance + float(eps))
-    x_hat = (x - mean) * scale
+    x_hat = centered * scale
 
     def backward(dx_hat: Array) -> Gradients:
         shift = xp.mean(dx_hat, axis=axis, keepdims=True)

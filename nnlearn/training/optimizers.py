@@ -44,12 +44,12 @@ class Optimizer(ABC):
         ours = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{ours}")
 
-    def moved(self) -> Parameters | None:
-        """Return the parameters of the last step, if they still exist."""
-        return self._moved() if self._moved is not None else None
+    def moved_others_than(self, params: Parameters) -> bool:
+        """Whether the last step was with other parameters: what is remembered is not of these."""
+        return self._moved is not None and self._moved() is not params
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_moved": None}  # a copy has moved nothing yet
+        return self.__dict__ | {"_moved": None}  # a copy may go on with a copy
 
     @usage("optimizer.step(params, grads)")
     def step(self, params: Parameters, grads: Parameters) -> None:

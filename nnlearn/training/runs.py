@@ -83,7 +83,7 @@ class Run:
     def check_optimizer(self) -> None:
         """Refuse an optimizer that remembers the steps of other parameters."""
         optimizer = self.optimizer
-        if optimizer.steps and optimizer.moved() not in (None, self.params):
+        if optimizer.moved_others_than(self.params):
             raise ValueError(
                 f"fit: optimizer has taken {optimizer.steps} steps with other parameters, expected "
                 f"a new one, such as nn.{type(optimizer).__name__}(...), or the parameters that it "

@@ -132,10 +132,11 @@ def test_standardize(space, axis, rng):
 
 def test_moments(space, rng):
     x = rng.normal(3.0, 2.0, size=(4, 5))
-    mean, variance = moments(space.array(x), (0, 1))
+    mean, variance, centered = moments(space.array(x), (0, 1))
     assert mean.shape == variance.shape == (1, 1)
     close(nn.to_numpy(mean), x.mean(keepdims=True), 1e-14, "mean")
     close(nn.to_numpy(variance), x.var(keepdims=True), 1e-14, "variance")
+    close(nn.to_numpy(centered), x - x.mean(), 1e-14, "centered")
 
 
 @pytest.mark.parametrize("norm", [nn.batch_norm, nn.layer_norm])

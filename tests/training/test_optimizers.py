@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -259,14 +260,18 @@ def test_adam_outlives_one_huge_gradient(spike):
 def test_a_copied_optimizer_has_moved_nothing():
     """What it remembers is copied; whose steps those were is not."""
     params, adam = nn.Parameters(np.zeros(2), {"w": (2,)}), nn.Adam(1e-3)
-    assert adam.moved() is None
+    others = params.copy()
+    assert not adam.moved_others_than(params)  # none yet
     adam.step(params, nn.Parameters(np.ones(2), params.layout))
-    assert adam.moved() is params
+    assert not adam.moved_others_than(params)
+    assert adam.moved_others_than(others)
     for other in (copy.deepcopy(adam), pickle.loads(pickle.dumps(adam))):
-        assert other.moved() is None
+        assert not other.moved_others_than(others)
         np.testing.assert_array_equal(other.memory["mean"], adam.memory["mean"])
+    alive = weakref.ref(params)
     del params
-    assert adam.moved() is None  # it does not keep them alive
+    assert alive() is None  # the optimizer does not keep them
+    assert adam.moved_others_than(others)  # which were others, too
 
 
 def test_adam_clamps_nothing_else():
