@@ -158,6 +158,7 @@ _ELSEWHERE = {
     "BatchNormalization": "nn.BatchNorm(features)",
     "BatchNorm1d": "nn.BatchNorm(features)",
     "BatchNorm2d": "nn.BatchNorm(features)",
+    "evaluate": "nn.predict(model, params, x), which losses and nn.accuracy judge",
     "CrossEntropyLoss": "nn.softmax_cross_entropy(logits, labels)",
     "BCEWithLogitsLoss": "nn.sigmoid_cross_entropy(logits, targets)",
     "MSELoss": "nn.mean_squared_error(prediction, target)",

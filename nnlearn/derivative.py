@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from nnlearn.arrays.backend import array_namespace, is_floating
+from nnlearn.arrays.backend import array_namespace, is_floating, on_host
 from nnlearn.arrays.typing import Array
 from nnlearn.shapes import Signature
 
@@ -133,13 +133,18 @@ def vjp(
         If `f` is not differentiable, or gives no gradient for an argument in `wrt`.
     ValueError
         If `wrt` names no argument, or a gradient does not have its array's shape.
+    RuntimeError
+        In backward, if an argument or the value was changed in place since.
 
     Notes
     -----
     Nothing is changed, neither the arguments nor what a layer remembers; only a `memory` that is
-    given to recurrent layers gets their last states. The backward function
-    keeps the arguments and the value, and does not copy them: it gives a wrong gradient if they
-    are changed in place before it is called.
+    given to recurrent layers gets their last states.
+
+    The backward function keeps the arguments and the value, and does not copy them: the gradient
+    would be wrong if they were changed in place before it is called. On the CPU it looks at up
+    to 256 numbers of each, spread evenly, and raises RuntimeError where one has changed. What
+    changes fewer numbers of a large array, or an array on a GPU, is not noticed.
     Source: eq-vjp; composing two of them is eq-vjp-composition.
 
     Examples
@@ -158,8 +163,10 @@ def vjp(
         )
     positions = _positions(name, args, wrt)
     value, waiting = getattr(f, "training_pass", f.forward)(*args, **kw)
+    kept = _kept(args, value)
 
     def backward(*dvalues: Array) -> Any:
+        _check_unchanged(name, kept)
         gradients = waiting(*_output_gradients(name, value, dvalues))
         wanted = tuple(_gradient(name, gradients, args, i) for i in positions)
         return wanted[0] if len(wanted) == 1 else wanted
@@ -201,6 +208,30 @@ def _all_wait(gradients: Any) -> tuple[Waiting, ...]:
 
 def _give(gradient: Array) -> Array:
     return gradient
+
+
+def _kept(args: Sequence[Any], value: Any) -> list[tuple[str, Array, bytes]]:
+    """Name the arrays on the host that backward may need, each with a sample of its numbers."""
+    values = value if isinstance(value, tuple) else (value,)
+    arrays = [(f"argument {i}", getattr(a, "vector", a)) for i, a in enumerate(args)]
+    arrays += [("the value", v) for v in values]
+    return [(what, a, _sample(a)) for what, a in arrays if hasattr(a, "shape") and on_host(a)]
+
+
+def _check_unchanged(name: str, kept: Sequence[tuple[str, Array, bytes]]) -> None:
+    """Refuse to go back through arrays that are not what they were on the way forward."""
+    for what, array, sample in kept:
+        if _sample(array) != sample:
+            raise RuntimeError(
+                f"backward of {name}: {what} was changed in place after the forward pass, which "
+                "would make the gradient wrong; change a copy"
+            )
+
+
+def _sample(array: Array, size: int = 256) -> bytes:
+    """Give some numbers of an array, spread evenly: a microsecond, however many there are."""
+    flat = array.ravel(order="K")  # a view, if the numbers lie one after the other
+    return bytes(flat[:: -(-flat.size // size) or 1].tobytes())
 
 
 def _positions(name: str, args: Sequence[Any], wrt: Any) -> tuple[int, ...]:

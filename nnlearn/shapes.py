@@ -126,9 +126,10 @@ class Signature:
     def _check_library(self, argument: Declared, array: Array, first: Array) -> None:
         ours, other = array_namespace(first), array_namespace(array)
         if ours is not other:
+            names = [xp.__name__.rpartition(".")[2] for xp in (other, ours)]
             raise TypeError(
-                f"{self.operation}: {argument.name} is an array of {other.__name__}, the first "
-                f"argument one of {ours.__name__}; nn.asarray puts both on the current backend"
+                f"{self.operation}: {argument.name} is an array of {names[0]}, the first "
+                f"argument one of {names[1]}; nn.asarray puts both on the current backend"
             )
 
     def _check_shape(self, declared: Declared, shape: Any, sizes: dict[str, Any]) -> None:

@@ -293,3 +293,38 @@ def test_a_body_without_a_backward_is_said():
             TypeError, match=r"forgotten: its body gives .*expected value, backward"
         ):
             call(np.ones(3))
+
+
+@pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 5000])
+@pytest.mark.parametrize("layout", ["plain", "transposed", "strided"])
+def test_what_is_changed_before_backward_is_noticed(size, layout):
+    """The value, an argument, one that is not differentiated by, and parameters."""
+    z = np.linspace(-2, 2, 2 * size).reshape(size, 2)
+    z = {"plain": z, "transposed": z.T, "strided": np.repeat(z, 2, axis=0)[::2]}[layout]
+    labels, model = np.zeros(z.shape[0], int), nn.Dense(z.shape[1], 1)
+    params = model.init()
+    cases = [
+        (nn.sigmoid, (z.copy(),), "value"),
+        (nn.tanh, (z.copy(order="K"),), 0),
+        (nn.softmax_cross_entropy, (z.copy(), labels), 1),
+        (model, (params, z.astype("float32")), 0),
+    ]
+    for f, args, which in cases:
+        value, backward = nn.vjp(f, *args)
+        backward(np.ones_like(value))  # untouched
+        changed = value if which == "value" else getattr(args[which], "vector", args[which])
+        changed += 1
+        with pytest.raises(RuntimeError, match=r"(the value|argument \d) was changed in place"):
+            backward(np.ones_like(value))
+
+
+def test_one_number_that_is_changed_in_a_small_array():
+    """Up to 256 numbers all are looked at, NaN too; larger arrays in part."""
+    z = np.zeros(256)
+    z[3] = np.nan
+    for i in range(256):
+        _, backward = nn.vjp(nn.tanh, z)
+        backward(z)
+        z[i] = i + 1.0
+        with pytest.raises(RuntimeError, match="argument 0"):
+            backward(z)

@@ -493,6 +493,10 @@ def vjp(module):
     np.testing.assert_array_equal(module.vjp(lone, x)[1](da), 2 * da)
     without = module.vjp(operation, x, y, z, wrt=2)[1](da)
     np.testing.assert_array_equal(without, np.zeros(3))
+    _, backward = module.vjp(operation, x, y, z)
+    x += 1  # what backward reads
+    with pytest.raises(RuntimeError, match="argument 0 was changed in place"):
+        backward(da)
 
 
 #: which judge hears about which backward function
@@ -596,6 +600,11 @@ EQUIVALENT = {
     (
         "dx[n, ...] = windows.scatter(as_rows(dz[n, ...]) @ matrix.T, shape[3])",
         "as_rows(dz[n, ...])  →  dz[n, ...]",
+    ),
+    # both are a half there
+    (
+        "slope = xp.where(logits > 0, 1 - targets - tail, tail - targets)",
+        "logits > 0  →  logits >= 0",
     ),
     # how many images make a block, and what tells where they are
     (_BLOCKS, f"{_ENTRIES}  →  math.prod(windows.counts)"),

@@ -181,6 +181,9 @@ def agree(
     tolerance = TOLERANCE[dtype]
 
     value, backward = nn.vjp(operation, *placed, *fixed, wrt=range(len(arrays)), **keywords)
+    signature = operation.signature
+    if signature.values:
+        signature.check_values(value, signature.check([*placed, *fixed]))
     assert space.holds(value)
     assert str(value.dtype).endswith(dtype)
     expected = literal(*exact, *constants)

@@ -48,11 +48,15 @@ def plain_masked(values: Array, mask: Array) -> Array:
 
 @fast(plain_masked)
 def masked(values: Array, mask: Array) -> Array:
-    """Keep values where a mask holds, zero elsewhere: a product takes a quarter of `where`'s time.
+    """Keep values where a mask holds, zero elsewhere, infinite ones and NaN included.
 
-    What is infinite becomes NaN where the mask does not hold.
+    On the CPU the bits of a number are kept or cleared: 13 microseconds instead of 37 for
+    128 × 256 numbers.
     """
-    return values * array_namespace(values).astype(mask, values.dtype)
+    if not on_host(values):
+        return plain_masked(values, mask)
+    whole = f"i{values.dtype.itemsize}"  # an integer of as many bits; -1 has all of them set
+    return (values.view(whole) & -mask.astype(whole)).view(values.dtype)
 
 
 def plain_column_sums(rows: Array) -> Array:

@@ -81,12 +81,16 @@ class Conv2D(Layer):
     def operation(
         self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
     ) -> Any:
+        self._check_channels(x)
+        return conv2d.forward(x, params["K"], params["b"], self.stride, self.padding)
+
+    def _check_channels(self, x: Array) -> None:
+        """Blame the picture, and not the kernel, for channels that come first."""
         if x.ndim == 4 and x.shape[3] != self.inputs:
             raise ValueError(
                 f"x has shape {x.shape}, that is {x.shape[3]} channels, expected {self.inputs}: "
                 "channels come last, (N, H, W, C)"
             )
-        return conv2d.forward(x, params["K"], params["b"], self.stride, self.padding)
 
 
 class ConvTranspose2D(Conv2D):
@@ -122,6 +126,7 @@ class ConvTranspose2D(Conv2D):
     def operation(
         self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
     ) -> Any:
+        self._check_channels(x)
         return conv_transpose2d.forward(x, params["K"], params["b"], self.stride, self.padding)
 
 

@@ -78,6 +78,7 @@ class BatchNorm(LayerNorm):
 
     def _inference(self, state: Any, x: Array, gamma: Array, beta: Array) -> Any:
         """Normalize by the running statistics, which do not depend on x."""
+        batch_norm.signature.check((x, gamma, beta))
         xp = array_namespace(x, gamma)
         scale = 1 / xp.sqrt(state["variance"] + self.eps)
         y, backward_y = scale_and_shift.forward((x - state["mean"]) * scale, gamma, beta)

@@ -26,7 +26,8 @@ def mean_squared_error(prediction: Array, target: Array) -> Array:
 
     Notes
     -----
-    Source: eq-mean-squared-error, eq-mean-squared-error-gradient.
+    Differences above 1e19 have squares that float32 does not hold: the loss is then infinite,
+    and its gradient still right. Source: eq-mean-squared-error, eq-mean-squared-error-gradient.
     """
     xp = array_namespace(prediction, target)
     n = count("mean_squared_error", "prediction", prediction.shape)
@@ -62,6 +63,8 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> Array:
 
     Notes
     -----
+    A class whose logit is -∞ is one that cannot be: it costs nothing, and gets no gradient, unless
+    it is the label. +∞ gives NaN.
     Source: eq-softmax-cross-entropy, eq-softmax-cross-entropy-gradient.
     """
     xp = array_namespace(logits, labels)
@@ -103,8 +106,8 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
     Notes
     -----
     The loss is softplus(z) - y z and its gradient σ(z) - y. Both are written so that the digits
-    of a small result stay: where z is large and y = 1, max(z, 0) - y z is 0, and σ(z) is taken as
-    1 and what it lacks of it. An infinite logit gives NaN.
+    of a small result stay: where z is large and y = 1, max(z, 0) - y z is 0, and σ(z) - y is
+    (1 - y) - σ(-z). An infinite logit gives NaN.
     Source: eq-sigmoid-cross-entropy, eq-sigmoid-cross-entropy-gradient.
     """
     xp = array_namespace(logits, targets)
@@ -114,8 +117,9 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
 
     def backward(dloss: Array) -> Gradients:
         def dlogits() -> Array:  # eq-sigmoid-cross-entropy-gradient
-            step = xp.astype(logits > 0, e.dtype)  # σ(z) is step + (1 - 2 step) e / (1 + e)
-            return (step - targets + (1 - 2 * step) * (e / (1 + e))) * (dloss / n)
+            tail = e / (1 + e)  # σ(-|z|)
+            slope = xp.where(logits > 0, 1 - targets - tail, tail - targets)
+            return slope * (dloss / n)
 
         return dlogits, lambda: -logits * (dloss / n)
 

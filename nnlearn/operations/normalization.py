@@ -116,7 +116,8 @@ def batch_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
 
     Notes
     -----
-    Source: eq-batch-norm, eq-batch-norm-gradient.
+    A feature that is constant, however large, gives β. Above 1e19 the squares of float32 are
+    infinite, and x̂ is 0. Source: eq-batch-norm, eq-batch-norm-gradient.
     """
     if x.ndim < 2 or 0 in x.shape[:-1]:
         raise ValueError(f"batch_norm: x has shape {x.shape}, expected at least one example")
@@ -146,7 +147,8 @@ def layer_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
 
     Notes
     -----
-    Source: eq-layer-norm, eq-layer-norm-gradient.
+    An example whose features are equal, however large, gives β. Above 1e19 the squares of float32
+    are infinite, and x̂ is 0. Source: eq-layer-norm, eq-layer-norm-gradient.
     """
     if x.shape[-1] == 0:
         raise ValueError(f"layer_norm: x has shape {x.shape}, expected at least one feature")

@@ -36,8 +36,8 @@ def max_pool2d(x: Array, size: Pair = 2, stride: Pair | None = None) -> Array:
 
     Notes
     -----
-    Of equal values the first, row by row, takes the whole gradient. Source: eq-max-pool,
-    eq-max-pool-gradient.
+    Of equal values the first, row by row, takes the whole gradient. A NaN is the largest of its
+    window, and takes its gradient. Source: eq-max-pool, eq-max-pool-gradient.
     """
     xp = array_namespace(x)
     windows = Windows("max_pool2d", x.shape, size, size if stride is None else stride)
@@ -58,7 +58,7 @@ def max_pool2d(x: Array, size: Pair = 2, stride: Pair | None = None) -> Array:
         def part(n: slice) -> None:  # eq-max-pool-gradient
             left = dy[n, ...]  # what no earlier place of the window has taken
             for place in windows.places[:-1]:
-                taken = masked(left, x[n, ...][place] == y[n, ...])
+                taken = masked(left, _same(x[n, ...][place], y[n, ...]))
                 left = left - taken
                 put(dx[n, ...], place, taken)
             put(dx[n, ...], windows.places[-1], left)
@@ -67,6 +67,11 @@ def max_pool2d(x: Array, size: Pair = 2, stride: Pair | None = None) -> Array:
         return dx
 
     return y, backward
+
+
+def _same(a: Array, b: Array) -> Array:
+    """Whether numbers are equal, or `a` is NaN: equal to nothing, not even to itself."""
+    return (a == b) | (a != a)
 
 
 @differentiable("x (N, H, W, C) -> y (N, H', W', C)")

@@ -173,7 +173,8 @@ def fit_gan(
         If an argument does not fit.
     TrainingDiverged
         A FloatingPointError, where the mean over `every` steps is not finite; its ``history``
-        holds the entries before. The parameters stay as they are then.
+        holds the entries before. Both players' parameters are put back to those of the last
+        entry but one, whose steps were all good, and the optimizers forget what they remember.
 
     Notes
     -----
@@ -186,6 +187,8 @@ def fit_gan(
     shuffling, chance = shuffling_and_chance(seed)
     optimizer_G, optimizer_D = optimizers
     history, sums = History(), [0.0, 0.0]
+    players = (params_G, params_D)
+    good = before = [p.copy() for p in players]  # a mean tells of the steps before its last one
     data: Iterator[tuple[Array, ...]] = iter(())
     with tqdm(total=steps, unit="step", leave=False, disable=not shows_progress(progress)) as bar:
         for step in range(1, steps + 1):
@@ -203,6 +206,10 @@ def fit_gan(
                 means = {n: float(total) / every for n, total in zip(names, sums, strict=True)}
                 if not all(map(math.isfinite, means.values())):
                     where = first_not_finite(D, params_D, real)
+                    for params, kept, optimizer in zip(players, good, optimizers, strict=True):
+                        params.assign(kept)
+                        optimizer.memory.clear()
+                        optimizer.steps = 0
                     raise TrainingDiverged(
                         f"fit_gan: between steps {step - every + 1} and {step} the means are "
                         f"{means}; with real examples into D, {where}",
@@ -210,6 +217,7 @@ def fit_gan(
                     )
                 history.add({"step": step, **means, **(look() if look else {})})
                 sums = [0.0, 0.0]
+                good, before = before, [p.copy() for p in players]
             bar.update()
     return history
 

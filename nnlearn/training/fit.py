@@ -56,7 +56,8 @@ def fit(
     loss : differentiable function
         Of ``(output, target)``, a mean over the batch.
     data : pair of array
-        Inputs (N, ...) and targets (N, ...), on the same backend as the parameters.
+        Inputs (N, ...) and targets (N, ...), on the same backend as the parameters and best of
+        their dtype: float64 data make a pass through float32 parameters a float64 one, and slower.
     optimizer : Optimizer
         A fresh one; or that of an earlier `fit` of the same `params`, whose memory then goes
         on, with another learning rate for instance. One that moved other parameters is refused.
@@ -79,6 +80,8 @@ def fit(
         A file, written after every epoch; its folder is made. If it is there, training continues
         from it, to the same numbers bit for bit as if it had never stopped. A cell that is run
         again, with `params` as this training left them, finds its run finished and ends at once.
+        (On a GPU the gradient of an `Embedding` of more than 256 rows is added up in any order,
+        and its last bits differ from run to run.)
     progress : bool, optional
         Whether to show a bar; by default where somebody looks (a terminal or a notebook) unless
         the environment variable ``NNLEARN_PROGRESS`` is 0.

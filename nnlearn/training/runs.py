@@ -1,6 +1,7 @@
 """What changes while a model is trained, and how it is saved and taken up again, bit for bit."""
 
 import functools
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,9 @@ def called(function: Any) -> str:
         settings += [f"{k}={v!r}" for k, v in sorted(function.keywords.items())]
         return f"{called(function.func)}({', '.join(settings)})"
     name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
+    if name and name.endswith("<lambda>"):  # all of a scope have one name: their code tells
+        code = function.__code__
+        name += f" {zlib.crc32(repr((code.co_code, code.co_names, code.co_consts)).encode()):08x}"
     kind = type(function)
     return f"{function.__module__}.{name}" if name else f"{kind.__module__}.{kind.__qualname__}"
 
@@ -65,7 +69,7 @@ class Run:
         settings = {
             name: value
             for name, value in vars(self.optimizer).items()
-            if name not in ("memory", "steps")
+            if name not in ("memory", "steps") and not name.startswith("_")
         }
         self.identity = {
             "model": repr(self.model),

@@ -108,3 +108,13 @@ def test_recurrent_layers_in_columns_and_in_the_equations_order(operation, block
             found.append([*(value if states == 2 else (value,)), *backward(dh)])
     for k, (ours, plain) in enumerate(zip(*found, strict=True)):
         close(ours, plain, 1e-12, f"array {k}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_masked_keeps_and_clears_whatever_it_is(space, dtype):
+    """Infinite numbers and NaN too, which times zero are NaN."""
+    values = space.array([np.inf, -np.inf, np.nan, 2.0, -0.0, 1e-45], dtype=dtype)
+    for kept in (True, False):
+        mask = space.array(np.full(6, kept))
+        expected = nn.to_numpy(values) if kept else np.zeros(6)
+        np.testing.assert_array_equal(nn.to_numpy(fast.masked(values, mask)), expected)

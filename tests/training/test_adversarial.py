@@ -226,3 +226,28 @@ def test_a_game_that_is_no_longer_finite_stops():
     x = np.full((8, 2), np.nan)
     with pytest.raises(FloatingPointError, match=r"fit_gan: between steps 1 and 2.*in the data, x"):
         nn.fit_gan(G, params_G, D, params_D, x, (nn.Adam(), nn.Adam()), 9, latent=LATENT, every=2)
+
+
+def test_players_that_diverge_are_put_back():
+    """Both go back to where all was finite; the optimizers begin anew."""
+    G, D = nn.Dense(2, 3), nn.Dense(3, 1)
+    params_G, params_D = G.init(0), D.init(1)
+    optimizers, seen = (nn.SGD(1e-3, momentum=0.5), nn.SGD(1e-3, momentum=0.5)), []
+
+    def look():
+        seen.append((params_G.vector.copy(), params_D.vector.copy()))
+        if len(seen) == 3:
+            optimizers[1].learning_rate = 1e38  # from now on D's steps are too long
+        return {}
+
+    diverges = pytest.raises(nn.TrainingDiverged, match="between steps 7 and 8")
+    with np.errstate(all="ignore"), diverges as caught:
+        nn.fit_gan(
+            *(G, params_G, D, params_D, np.ones((4, 3), "float32"), optimizers, 20),
+            **{"latent": 2, "look": look, "every": 2, "progress": False},
+        )
+    assert caught.value.history["step"] == [2, 4, 6]
+    np.testing.assert_array_equal(params_G.vector, seen[1][0])
+    np.testing.assert_array_equal(params_D.vector, seen[1][1])
+    assert [o.steps for o in optimizers] == [0, 0]
+    assert not optimizers[0].memory

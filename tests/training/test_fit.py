@@ -19,6 +19,7 @@ import nnlearn as nn
 from nnlearn.data.sets import batches
 from nnlearn.training import fit as training
 from nnlearn.training import runs
+from nnlearn.training.runs import called
 
 
 def same(run, other):
@@ -508,6 +509,31 @@ def test_an_optimizer_of_other_parameters_is_refused():
     with pytest.raises(ValueError, match="optimizer has taken 4 steps with other parameters"):
         nn.fit(model, second, nn.mean_squared_error, pair, optimizer, 2, progress=False)
     np.testing.assert_array_equal(second.vector, model.init(0).vector)
+
+
+def test_an_optimizer_of_parameters_that_are_gone_is_refused():
+    model, pair = regression()
+    optimizer = nn.Adam(0.01)
+    nn.fit(model, model.init(0), nn.mean_squared_error, pair, optimizer, 2, progress=False)
+    with pytest.raises(ValueError, match="optimizer has taken 2 steps with other parameters"):
+        nn.fit(model, model.init(0), nn.mean_squared_error, pair, optimizer, 2, progress=False)
+
+
+def test_a_run_does_not_depend_on_which_object_its_optimizer_is(tmp_path):
+    """The same object again, or a new one with the same settings: the same run."""
+    model, pair = regression()
+    kw, path = {"progress": False}, tmp_path / "a.npz"
+    first, adam = model.init(0), nn.Adam(0.01)
+    nn.fit(model, first, nn.mean_squared_error, pair, adam, 2, checkpoint=path, **kw)
+    nn.fit(model, first, nn.mean_squared_error, pair, adam, 3, checkpoint=path, **kw)
+    second = model.init(0)
+    nn.fit(model, second, nn.mean_squared_error, pair, nn.Adam(0.01), 3, checkpoint=path, **kw)
+    np.testing.assert_array_equal(second.vector, first.vector)
+
+
+def test_lambdas_of_one_scope_are_told_apart():
+    near, far, near_again = lambda x: x * 2.0, lambda x: x * 3.0, lambda x: x * 2.0
+    assert called(near) == called(near_again) != called(far)
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_first(tmp_path):
