@@ -58,7 +58,8 @@ def max_pool2d(x: Array, size: Pair = 2, stride: Pair | None = None) -> Array:
         def part(n: slice) -> None:  # eq-max-pool-gradient
             left = dy[n, ...]  # what no earlier place of the window has taken
             for place in windows.places[:-1]:
-                taken = masked(left, _same(x[n, ...][place], y[n, ...]))
+                here = x[n, ...][place]
+                taken = masked(left, (here == y[n, ...]) | (here != here))  # NaN is not itself
                 left = left - taken
                 put(dx[n, ...], place, taken)
             put(dx[n, ...], windows.places[-1], left)
@@ -67,11 +68,6 @@ def max_pool2d(x: Array, size: Pair = 2, stride: Pair | None = None) -> Array:
         return dx
 
     return y, backward
-
-
-def _same(a: Array, b: Array) -> Array:
-    """Whether numbers are equal, or `a` is NaN: equal to nothing, not even to itself."""
-    return (a == b) | (a != a)
 
 
 @differentiable("x (N, H, W, C) -> y (N, H', W', C)")
