@@ -143,6 +143,7 @@ SWAPPED = {
     ast.FloorDiv: ast.Mult,
     ast.MatMult: ast.Mult,
     ast.Pow: ast.Mult,
+    ast.BitOr: ast.BitAnd,
     ast.And: ast.Or,
     ast.Or: ast.And,
     ast.Gt: ast.LtE,

@@ -274,6 +274,10 @@ def pooling(name):
         dx = nn.vjp(operation, np.ones((1, 2, 2, 1)))[1](np.full((1, 1, 1, 1), 8.0))
         expected = [8, 0, 0, 0] if name == "max_pool2d" else [2, 2, 2, 2]
         np.testing.assert_array_equal(dx.ravel(), expected)  # of equal values the first
+        x = np.array([1.0, np.nan, 5.0, 6.0]).reshape(1, 2, 2, 1)
+        dx = nn.vjp(operation, x)[1](np.full((1, 1, 1, 1), 8.0))
+        expected = [0, 8, 0, 0] if name == "max_pool2d" else [2, 2, 2, 2]
+        np.testing.assert_array_equal(dx.ravel(), expected)  # NaN is the largest
 
     return judge
 
@@ -605,6 +609,11 @@ EQUIVALENT = {
     (
         "slope = xp.where(logits > 0, 1 - targets - tail, tail - targets)",
         "logits > 0  →  logits >= 0",
+    ),
+    # a mask is true or false: twice a mask is none, and costs a last bit
+    (
+        "taken = masked(left, (here == y[n, ...]) | (here != here))  # NaN is not itself",
+        "(here == y[n, ...]) | (here != here)  →  2 * ((here == y[n, ...]) | (here != here))",
     ),
     # how many images make a block, and what tells where they are
     (_BLOCKS, f"{_ENTRIES}  →  math.prod(windows.counts)"),
