@@ -3,8 +3,8 @@
     python book/studies/lstm_memory.py [PART ...]
 
 trains them (all, or the parts that are named: ``bits``, ``adding``,
-``shortcut``, ``copying``, ``names``) and writes what
-came of it to ``lstm_memory.json``, beside this file. The LSTMs that have almost learned to add are
+``shortcut``, ``copying``, ``names``, ``stacked``) and writes what came of it to
+``lstm_memory.json``, beside this file. The LSTMs that have almost learned to add are
 kept in ``lstm_adding.npz``: the chapter trains their last hundred steps.
 """
 
@@ -206,6 +206,9 @@ def encode(name):
 
 def namer(kind):
     """Return a network that reads names, with about 22,500 numbers to learn."""
+    if kind == "two LSTMs":
+        layers = nn.LSTM(16, 39), nn.LSTM(39, 39)  # the second reads the states of the first
+        return nn.Sequential(nn.Embedding(27, 16), *layers, nn.Dense(39, 27))
     layer, hidden = {"RNN": (nn.RNN, 128), "LSTM": (nn.LSTM, 63), "GRU": (nn.GRU, 74)}[kind]
     return nn.Sequential(nn.Embedding(27, 16), layer(16, hidden), nn.Dense(hidden, 27))
 
@@ -241,6 +244,15 @@ def naming():
     return runs
 
 
+def stacked():
+    """Train one LSTM, and two on top of each other, of equal size, on first names."""
+    runs = []
+    for kind, seed in ((k, s) for k in ("LSTM", "two LSTMs") for s in (*SEEDS, 3, 4)):
+        runs.append({"kind": kind, "seed": seed, **train_namer(kind, seed)})
+        print(runs[-1], flush=True)
+    return runs
+
+
 def rounded(value):
     """Round all fractions: the last digits say nothing and fill the file."""
     if isinstance(value, float):
@@ -257,6 +269,7 @@ if __name__ == "__main__":
         "shortcut": shortcut,
         "copying": copying,
         "names": naming,
+        "stacked": stacked,
     }
     for part in sys.argv[1:] or PARTS:
         found = rounded(PARTS[part]())
