@@ -53,6 +53,7 @@ _NO_CLAIM = re.compile(
     r"|^\([\w-]+\)=$"  # a label
     r"|\b(?:[Cc]hapters?|[Ee]xercises?|[Ee]quations?|[Ss]ections?|[Pp]art|[Vv]ersion|[Ff]igures?)"
     r" \d[\d.]*(?:(?:, | and | to |–)\d[\d.]*)*"
+    r"|\bBWV \d+"  # a catalogue's number
     r"|\*\*First reading:.*"  # how long the page takes
     r"|^\s*\d+\. "  # a list's number
     r"|(?<![\d,.])(?:1[6-9]|20)\d\d(?![\d,.]\d|\d)",  # a year
@@ -166,7 +167,9 @@ def printed(cells):
         else:
             equations = _DISPLAY.findall(source)
             equations += [
-                m for m in _INLINE.findall(source) if re.search(r"=|\\approx|<|>|\\le|\\ge", m)
+                m
+                for m in _INLINE.findall(_DISPLAY.sub(" ", source))
+                if re.search(r"=|\\approx|<|>|\\le|\\ge", m)
             ]
             values += [value for equation in equations for value in numbers_in(equation)]
             if "worked-example" in cell["metadata"].get("tags", []):
