@@ -42,8 +42,8 @@ def divergence(answer: Any) -> None:
 
 
 def frechet(answer: Any) -> None:
-    """8.10: a distance that sees how features hang together."""
-    check = Check("8.10", "how things hang together", answer)
+    """8.10: a distance that sees how features are correlated."""
+    check = Check("8.10", "correlated features", answer)
     for size in (1, 2, 4):
         A, B = check.rng.normal(size=(2, size, size))
         S1, S2 = A @ A.T + 0.1 * np.eye(size), B @ B.T + 0.1 * np.eye(size)
