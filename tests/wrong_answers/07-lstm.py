@@ -534,3 +534,127 @@ def draw(logits, temperature, uniform):
 def draw(logits, temperature, uniform):
     ends = np.cumsum(nn.softmax(logits / temperature), axis=0)
     return (ends <= uniform[:, None]).sum(axis=1)
+
+
+# %% 7.11 the bias serves all gates | bias of its own
+def mended_backward(g, x, h0, c0, h, c, gates, W_x, W_h):
+    h_before = np.concatenate([h0[None], h[:-1]])
+    c_before = np.concatenate([c0[None], c[:-1]])
+    dx, later_h, later_c = np.zeros_like(x), np.zeros_like(h0), np.zeros_like(c0)
+    dW_x, dW_h, db = np.zeros_like(W_x), np.zeros_like(W_h), np.zeros(len(W_x))
+    for t in reversed(range(len(x))):
+        f, i, o, candidate = np.split(gates[t], 4, axis=1)
+        dh = g[t] + later_h
+        do = dh * np.tanh(c[t])
+        dc = later_c + dh * o * (1 - np.tanh(c[t]) ** 2)
+        df, di, dcandidate = dc * c_before[t], dc * candidate, dc * i
+        slopes = [f * (1 - f), i * (1 - i), o * (1 - o), 1 - candidate**2]
+        dz = np.concatenate([df, di, do, dcandidate], axis=1) * np.concatenate(slopes, axis=1)
+        dx[t] = dz @ W_x
+        dW_x += dz.T @ x[t]
+        dW_h += dz.T @ h_before[t]
+        db += np.tile(sum(np.split(dz.sum(axis=0), 4)), 4)
+        later_h, later_c = dz @ W_h, f * dc
+    return dx, later_h, later_c, dW_x, dW_h, db
+
+
+# %% 7.11 the slope is missing | slope of tanh is missing
+def mended_backward(g, x, h0, c0, h, c, gates, W_x, W_h):
+    h_before = np.concatenate([h0[None], h[:-1]])
+    c_before = np.concatenate([c0[None], c[:-1]])
+    dx, later_h, later_c = np.zeros_like(x), np.zeros_like(h0), np.zeros_like(c0)
+    dW_x, dW_h, db = np.zeros_like(W_x), np.zeros_like(W_h), np.zeros(len(W_x))
+    for t in reversed(range(len(x))):
+        f, i, o, candidate = np.split(gates[t], 4, axis=1)
+        dh = g[t] + later_h
+        do = dh * np.tanh(c[t])
+        dc = later_c + dh * o
+        df, di, dcandidate = dc * c_before[t], dc * candidate, dc * i
+        slopes = [f * (1 - f), i * (1 - i), o * (1 - o), 1 - candidate**2]
+        dz = np.concatenate([df, di, do, dcandidate], axis=1) * np.concatenate(slopes, axis=1)
+        dx[t] = dz @ W_x
+        dW_x += dz.T @ x[t]
+        dW_h += dz.T @ h_before[t]
+        db += dz.sum(axis=0)
+        later_h, later_c = dz @ W_h, f * dc
+    return dx, later_h, later_c, dW_x, dW_h, db
+
+
+# %% 7.11 the gradient of the cell is set | next cell reads C_t too
+def mended_backward(g, x, h0, c0, h, c, gates, W_x, W_h):
+    h_before = np.concatenate([h0[None], h[:-1]])
+    c_before = np.concatenate([c0[None], c[:-1]])
+    dx, later_h, later_c = np.zeros_like(x), np.zeros_like(h0), np.zeros_like(c0)
+    dW_x, dW_h, db = np.zeros_like(W_x), np.zeros_like(W_h), np.zeros(len(W_x))
+    for t in reversed(range(len(x))):
+        f, i, o, candidate = np.split(gates[t], 4, axis=1)
+        dh = g[t] + later_h
+        do = dh * np.tanh(c[t])
+        dc = dh * o * (1 - np.tanh(c[t]) ** 2)
+        df, di, dcandidate = dc * c_before[t], dc * candidate, dc * i
+        slopes = [f * (1 - f), i * (1 - i), o * (1 - o), 1 - candidate**2]
+        dz = np.concatenate([df, di, do, dcandidate], axis=1) * np.concatenate(slopes, axis=1)
+        dx[t] = dz @ W_x
+        dW_x += dz.T @ x[t]
+        dW_h += dz.T @ h_before[t]
+        db += dz.sum(axis=0)
+        later_h, later_c = dz @ W_h, f * dc
+    return dx, later_h, later_c, dW_x, dW_h, db
+
+
+# %% 7.11 two of them | slope of tanh is missing
+def mended_backward(g, x, h0, c0, h, c, gates, W_x, W_h):
+    h_before = np.concatenate([h0[None], h[:-1]])
+    c_before = np.concatenate([c0[None], c[:-1]])
+    dx, later_h, later_c = np.zeros_like(x), np.zeros_like(h0), np.zeros_like(c0)
+    dW_x, dW_h, db = np.zeros_like(W_x), np.zeros_like(W_h), np.zeros(len(W_x))
+    for t in reversed(range(len(x))):
+        f, i, o, candidate = np.split(gates[t], 4, axis=1)
+        dh = g[t] + later_h
+        do = dh * np.tanh(c[t])
+        dc = dh * o
+        df, di, dcandidate = dc * c_before[t], dc * candidate, dc * i
+        slopes = [f * (1 - f), i * (1 - i), o * (1 - o), 1 - candidate**2]
+        dz = np.concatenate([df, di, do, dcandidate], axis=1) * np.concatenate(slopes, axis=1)
+        dx[t] = dz @ W_x
+        dW_x += dz.T @ x[t]
+        dW_h += dz.T @ h_before[t]
+        db += dz.sum(axis=0)
+        later_h, later_c = dz @ W_h, f * dc
+    return dx, later_h, later_c, dW_x, dW_h, db
+
+
+# %% 7.12 bias 1 | It guesses
+def remember(seed):
+    generator, optimizer = np.random.default_rng(seed), nn.Adam(3e-3)
+    model = nn.Sequential(nn.LSTM(2, 32, last=True), nn.Dense(32, 1))
+    params = model.init(seed)
+    for _ in range(100):
+        x, bit = nn.tasks.signals(100, 32, generator)
+        logits, backward = nn.vjp(model, params, x, wrt=0)
+        _, d_loss = nn.vjp(nn.sigmoid_cross_entropy, logits, bit, wrt=0)
+        grads = backward(d_loss())
+        nn.clip_gradient_norm(grads, 1.0)
+        optimizer.step(params, grads)
+    return model, params
+
+
+# %% 7.12 an RNN | expected more than 95
+def remember(seed):
+    generator, optimizer = np.random.default_rng(seed), nn.Adam(3e-3)
+    model = nn.Sequential(nn.RNN(2, 32, last=True), nn.Dense(32, 1))
+    params = model.init(seed)
+    for _ in range(100):
+        x, bit = nn.tasks.signals(100, 32, generator)
+        logits, backward = nn.vjp(model, params, x, wrt=0)
+        _, d_loss = nn.vjp(nn.sigmoid_cross_entropy, logits, bit, wrt=0)
+        grads = backward(d_loss())
+        nn.clip_gradient_norm(grads, 1.0)
+        optimizer.step(params, grads)
+    return model, params
+
+
+# %% 7.12 not trained | It guesses
+def remember(seed):
+    model = nn.Sequential(nn.LSTM(2, 32, last=True, forget_bias=5.0), nn.Dense(32, 1))
+    return model, model.init(seed)

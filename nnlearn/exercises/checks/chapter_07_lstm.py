@@ -12,6 +12,7 @@ from nnlearn.exercises.checks.gru import gru, gru_backward  # noqa: F401
 from nnlearn.exercises.checks.literal import case_of, sigmoid
 from nnlearn.exercises.checks.lstm_gates import bias_for, road, tie  # noqa: F401
 from nnlearn.exercises.checks.temperature import draw  # noqa: F401
+from nnlearn.exercises.checks.trained import remember  # noqa: F401
 from nnlearn.exercises.mismatch import outcomes, part
 
 
@@ -151,9 +152,9 @@ def cell_backward(answer: Any) -> None:
     check.done()
 
 
-def backward(answer: Any) -> None:
+def backward(answer: Any, number: str = "7.4", title: str = "the whole way back") -> None:
     """7.4: the whole backward pass."""
-    check = Check("7.4", "the whole way back", answer)
+    check = Check(number, title, answer)
     names = "dx, dh0, dc0, dW_x, dW_h, db"
     for T, N, D, H in [(1, 1, 1, 1), (4, 2, 3, 2), (5, 1, 2, 3)]:
         shapes = [(T, N, D), (N, H), (N, H), (4 * H, D), (4 * H, H), (4 * H,)]
@@ -198,3 +199,8 @@ def backward(answer: Any) -> None:
                 hints=hints,
             )  # fmt: skip
     check.done()
+
+
+def mended(answer: Any) -> None:
+    """7.11: the backward pass without its three bugs."""
+    backward(answer, "7.11", "three old bugs")
