@@ -215,3 +215,54 @@ def threshold_for(miss, alarm):
 
 def cost(p, y, threshold, miss, alarm):
     return np.mean(alarm * ((y == 1) & (p < threshold)) + miss * ((y == 0) & (p >= threshold)))
+
+
+# %% 4.11 still small | what is left after ten
+def deep(seed, x, y):
+    start = nn.initializers.normal(0.01)
+    layers = [nn.Dense(784, 64, initializer=start), nn.ReLU()]
+    for _ in range(9):
+        layers += [nn.Dense(64, 64, initializer=start), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Dense(64, 10, initializer=start))
+    params = model.init(seed)
+    settings = {"seed": seed, "progress": False}
+    nn.fit(model, params, nn.softmax_cross_entropy, (x, y), nn.Adam(1e-3), 12, **settings)
+    return model, params
+
+
+# %% 4.11 a little larger | what is left after ten
+def deep(seed, x, y):
+    start = nn.initializers.normal(0.03)
+    layers = [nn.Dense(784, 64, initializer=start), nn.ReLU()]
+    for _ in range(9):
+        layers += [nn.Dense(64, 64, initializer=start), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Dense(64, 10, initializer=start))
+    params = model.init(seed)
+    settings = {"seed": seed, "progress": False}
+    nn.fit(model, params, nn.softmax_cross_entropy, (x, y), nn.Adam(1e-3), 12, **settings)
+    return model, params
+
+
+# %% 4.11 fewer layers | expected ten hidden ones
+def deep(seed, x, y):
+    layers = [nn.Dense(784, 64), nn.ReLU()]
+    for _ in range(2):
+        layers += [nn.Dense(64, 64), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Dense(64, 10))
+    params = model.init(seed)
+    settings = {"seed": seed, "progress": False}
+    nn.fit(model, params, nn.softmax_cross_entropy, (x, y), nn.Adam(1e-3), 12, **settings)
+    return model, params
+
+
+# %% 4.11 zero | what is left after ten
+def deep(seed, x, y):
+    start = nn.initializers.fill(0.0)
+    layers = [nn.Dense(784, 64, initializer=start), nn.ReLU()]
+    for _ in range(9):
+        layers += [nn.Dense(64, 64, initializer=start), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Dense(64, 10, initializer=start))
+    params = model.init(seed)
+    settings = {"seed": seed, "progress": False}
+    nn.fit(model, params, nn.softmax_cross_entropy, (x, y), nn.Adam(1e-3), 12, **settings)
+    return model, params

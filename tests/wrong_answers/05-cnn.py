@@ -157,3 +157,38 @@ def pooling_kernel(size, channels):
 # %% 5.9 the sum of a window | not its mean
 def pooling_kernel(size, channels):
     return np.ones((size, size, 1, 1)) * np.eye(channels)
+
+
+# %% 5.10 a dense layer | Where are the numbers spent
+def small(seed, x, y):
+    model = nn.Sequential(nn.Flatten(), nn.Dense(784, 3), nn.ReLU(), nn.Dense(3, 10))
+    params = model.init(seed)
+    settings = {"batch_size": 32, "seed": seed, "progress": False}
+    nn.fit(model, params, nn.softmax_cross_entropy, (x, y), nn.Adam(3e-3), 15, **settings)
+    return model, params
+
+
+# %% 5.10 too many | expected at most 2,500
+def small(seed, x, y):
+    model = nn.Sequential(
+        nn.Conv2D(1, 8, 5, stride=2, padding=2), nn.ReLU(),
+        nn.Conv2D(8, 32, 3, stride=2, padding=1), nn.ReLU(),
+        nn.MaxPool2D(2), nn.Flatten(), nn.Dense(288, 10),
+    )  # fmt: skip
+    params = model.init(seed)
+    settings = {"batch_size": 32, "seed": seed, "progress": False}
+    nn.fit(model, params, nn.softmax_cross_entropy, (x, y), nn.Adam(3e-3), 1, **settings)
+    return model, params
+
+
+# %% 5.10 hardly trained | expected more than 87
+def small(seed, x, y):
+    model = nn.Sequential(
+        nn.Conv2D(1, 8, 5, stride=2, padding=2), nn.ReLU(),
+        nn.Conv2D(8, 12, 3, stride=2, padding=1), nn.ReLU(),
+        nn.MaxPool2D(2), nn.Flatten(), nn.Dense(108, 10),
+    )  # fmt: skip
+    params = model.init(seed)
+    settings = {"batch_size": 32, "seed": seed, "progress": False}
+    nn.fit(model, params, nn.softmax_cross_entropy, (x, y), nn.Adam(3e-3), 1, **settings)
+    return model, params

@@ -174,3 +174,31 @@ def frechet(m1, S1, m2, S2):
 
     both = root(root(S1) @ S2 @ root(S1))
     return np.linalg.norm(m1 - m2) + np.trace(S1 + S2 - 2 * both)
+
+
+# %% 8.11 a straight judge | Can your judge
+def two_hills(seed, x):
+    G = nn.Sequential(
+        nn.Dense(4, 32), nn.ReLU(), nn.Dense(32, 32), nn.ReLU(), nn.Dense(32, 1)
+    )  # fmt: skip
+    D = nn.Dense(1, 1)
+    params_G, params_D = G.init(seed), D.init(100 + seed)
+    optimizers = nn.Adam(1e-3, betas=(0.5, 0.999)), nn.Adam(2e-3, betas=(0.5, 0.999))
+    settings = {"latent": 4, "batch_size": 128, "seed": seed, "progress": False}
+    nn.fit_gan(G, params_G, D, params_D, x, optimizers, 1500, **settings)
+    return G, params_G
+
+
+# %% 8.11 not trained | expected
+def two_hills(seed, x):
+    G = nn.Sequential(
+        nn.Dense(4, 32), nn.ReLU(), nn.Dense(32, 32), nn.ReLU(), nn.Dense(32, 1)
+    )  # fmt: skip
+    D = nn.Sequential(
+        nn.Dense(1, 32), nn.LeakyReLU(0.2), nn.Dense(32, 32), nn.LeakyReLU(0.2), nn.Dense(32, 1)
+    )  # fmt: skip
+    params_G, params_D = G.init(seed), D.init(100 + seed)
+    optimizers = nn.Adam(1e-3, betas=(0.5, 0.999)), nn.Adam(2e-3, betas=(0.5, 0.999))
+    settings = {"latent": 4, "batch_size": 128, "seed": seed, "progress": False}
+    nn.fit_gan(G, params_G, D, params_D, x, optimizers, 0, **settings)
+    return G, params_G

@@ -9,6 +9,7 @@ import nnlearn as nn
 from nnlearn.exercises.checking import Check
 from nnlearn.exercises.checks.decisions import decisions, standardize_fold  # noqa: F401
 from nnlearn.exercises.checks.normalization import batch_norm_backward, layer_norm_backward  # noqa: F401
+from nnlearn.exercises.checks.trained import learns  # noqa: F401
 
 
 def count_and_bound(parameters: Any, rank: Any, lowest_loss: Any) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import nnlearn as nn
 from nnlearn.exercises.checking import Check
 from nnlearn.exercises.checks.pooling import pooling_kernel, pooling_winners, scatter  # noqa: F401
+from nnlearn.exercises.checks.trained import few  # noqa: F401
 
 
 def sizes_and_counts(side: Any, parameters: Any, field: Any) -> None:

@@ -14,6 +14,7 @@ from nnlearn.exercises.checks.sequences import (  # noqa: F401
     no_look_ahead,
     perplexity,
 )
+from nnlearn.exercises.checks.trained import echo  # noqa: F401
 from nnlearn.exercises.checks.vanishing import alive, bound, latch, surviving  # noqa: F401
 from nnlearn.exercises.mismatch import outcomes
 

@@ -8,6 +8,7 @@ import nnlearn as nn
 from nnlearn.exercises.checking import Check
 from nnlearn.exercises.checks.distances import divergence, frechet  # noqa: F401
 from nnlearn.exercises.checks.generator import generator_gradient, through_the_judge  # noqa: F401
+from nnlearn.exercises.checks.trained import two_hills  # noqa: F401
 
 
 def values(value: Any, best: Any, apart: Any) -> None:
