@@ -310,3 +310,26 @@ def test_the_witnesses_can_disagree():
     wrong = [*arrays[:3], *(np.concatenate([a[2:4], a[:2], a[6:], a[4:6]]) for a in arrays[3:])]
     with pytest.raises(AssertionError, match="value"):
         close(NUMPY.array(lstm_both(*wrong)), lstm_literal(*arrays), 1e-6, "value")
+
+
+@pytest.mark.parametrize("wide", ["x", "h0", "weights"])
+@pytest.mark.parametrize(("operation", "gates"), [(nn.rnn, 1), (nn.lstm, 4), (nn.gru, 3)])
+def test_mixed_dtypes_give_the_wider_one(operation, gates, wide):
+    """As `dense` does, whichever argument is the wider one."""
+    rng, (T, N, D, H) = np.random.default_rng(0), (3, 2, 4, 5)
+    states = [(N, H)] * (2 if operation is nn.lstm else 1)
+    shapes = [(T, N, D), *states, (gates * H, D), (gates * H, H), (gates * H,)]
+    arrays = [rng.normal(size=shape).astype("float32") for shape in shapes]
+    which = {"x": [0], "h0": [1], "weights": [-3, -2, -1]}[wide]
+    mixed = list(arrays)
+    for i in which:
+        mixed[i] = arrays[i].astype("float64")
+    for ours, right in zip(
+        *(
+            value if isinstance(value, tuple) else (value,)
+            for value in (operation(*mixed), operation(*(a.astype("float64") for a in arrays)))
+        ),
+        strict=True,
+    ):
+        assert ours.dtype == "float64"
+        np.testing.assert_allclose(ours, right, rtol=1e-12, atol=1e-14)
