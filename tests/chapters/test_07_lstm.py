@@ -878,3 +878,35 @@ def test_the_numbers_on_paper():
         shown = [float(entry) for entry in row.strip("| ").split("|")[1:]]
         right = [steps[name][t - 1, 0] for name in ("h", "C", "f", "candidate")] + [dx[t - 1]]
         np.testing.assert_allclose(shown, right, atol=6e-4)
+
+
+def test_the_second_example_on_paper():
+    """W_h is not zero: each entry of the table, from the package and from nudges of one gate."""
+    names = chapter("lstm-literal", "lstm-back", "lstm-knock")
+    x, g = np.array([[1.0], [0.0]]), np.array([[0.0], [1.0]])
+    zero, W_h = np.zeros(1), np.array([[0.0], [0.0], [0.0], [1.0]])
+    arguments = (names["W_x"], W_h, names["b"])
+    steps = names["lstm_back"](x, zero, zero, *arguments, g)
+    text = next(
+        "".join(cell["source"])
+        for cell in json.loads(CHAPTER.read_text(encoding="utf-8"))["cells"]
+        if cell["id"] == "lstm-backward-text"
+    )
+    rows = [line for line in text.splitlines() if line.startswith(("| 1 |", "| 2 |"))][-2:]
+    assert [row[2] for row in rows] == ["2", "1"]
+    for row in rows:
+        t, *shown = row.strip("| ").split(" | ")
+        right = [steps[k][int(t) - 1, 0] for k in ("h", "o", "C", "f", "i", "candidate")]
+        np.testing.assert_allclose([float(entry) for entry in shown[:6]], right, atol=6e-4)
+        dz = [float(entry) for entry in shown[6].strip("()").split(",")]
+        np.testing.assert_allclose(dz, steps["z"][int(t) - 1], atol=6e-4)
+
+    def loss(W_h=W_h, b=names["b"]):
+        return nn.lstm(x[:, None], zero[None], zero[None], names["W_x"], W_h, b)[0][-1, 0, 0]
+
+    for k, shown in enumerate([0.003, 0.001, 0.047, 0.004]):  # the table's dW_h
+        nudge = 1e-6 * np.eye(4)[:, [k]]
+        by_weight = (loss(W_h=W_h + nudge) - loss(W_h=W_h - nudge)) / 2e-6
+        by_bias = (loss(b=names["b"] + nudge[:, 0]) - loss(b=names["b"] - nudge[:, 0])) / 2e-6
+        assert by_weight == pytest.approx(shown, abs=6e-4)
+        assert by_bias == pytest.approx(steps["z"][:, k].sum(), abs=1e-8)

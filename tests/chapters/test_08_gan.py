@@ -138,7 +138,7 @@ densities = pytest.mark.parametrize(("first", "second"), PAIRS.values(), ids=PAI
 @pytest.mark.equation("eq-change-of-variables")
 def test_change_of_variables():
     """The formula against a difference quotient of the distribution function."""
-    shown = chapter("gan-bend")
+    shown = chapter("gan-bend", "gan-bend-count")
     z = np.linspace(-3, 3, 61)
     h = 1e-5
     inside = [scipy.stats.norm.cdf(z + s * h) for s in (1, -1)]

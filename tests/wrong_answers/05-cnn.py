@@ -43,7 +43,10 @@ def convolution(I, K):
 def kernel_gradient(I, dz, size, stride):
     rows, columns = dz.shape
     return np.array(
-        [[np.sum(dz * I[m : m + rows, n : n + columns]) for n in range(size[1])] for m in range(size[0])]
+        [
+            [np.sum(dz * I[m : m + rows, n : n + columns]) for n in range(size[1])]
+            for m in range(size[0])
+        ]
     )
 
 

@@ -329,7 +329,7 @@ def examples(v, first, window):
     return x[train], v[weeks[train]], x[test], v[weeks[test]]
 
 
-# %% 6.12 one step ago | what it heard 1 steps ago
+# %% 6.12 one step ago | what it heard 1 step ago
 def echo(seed):
     rng, optimizer = np.random.default_rng(seed), nn.Adam(5e-3)
     model = nn.Sequential(nn.RNN(1, 32), nn.Dense(32, 1))
@@ -340,6 +340,23 @@ def echo(seed):
         _, d_loss = nn.vjp(nn.mean_squared_error, said[5:], x[4:-1], wrt=0)
         d_said = np.zeros_like(said)
         d_said[5:] = d_loss()
+        grads = backward(d_said)
+        nn.clip_gradient_norm(grads, 1.0)
+        optimizer.step(params, grads)
+    return model, params
+
+
+# %% 6.12 one step too far | what it heard 6 steps ago
+def echo(seed):
+    rng, optimizer = np.random.default_rng(seed), nn.Adam(5e-3)
+    model = nn.Sequential(nn.RNN(1, 32), nn.Dense(32, 1))
+    params = model.init(seed)
+    for _ in range(400):
+        x = rng.uniform(-1, 1, size=(24, 32, 1)).astype("float32")
+        said, backward = nn.vjp(model, params, x, wrt=0)
+        _, d_loss = nn.vjp(nn.mean_squared_error, said[6:], x[:-6], wrt=0)
+        d_said = np.zeros_like(said)
+        d_said[6:] = d_loss()
         grads = backward(d_said)
         nn.clip_gradient_norm(grads, 1.0)
         optimizer.step(params, grads)
@@ -368,7 +385,7 @@ def echo(seed):
     rng, optimizer = np.random.default_rng(seed), nn.Adam(5e-3)
     model = nn.Sequential(nn.RNN(1, 32), nn.Dense(32, 1))
     params = model.init(seed)
-    for _ in range(2):
+    for _ in range(0):
         x = rng.uniform(-1, 1, size=(24, 32, 1)).astype("float32")
         said, backward = nn.vjp(model, params, x, wrt=0)
         _, d_loss = nn.vjp(nn.mean_squared_error, said[5:], x[:-5], wrt=0)

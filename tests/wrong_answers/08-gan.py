@@ -176,7 +176,7 @@ def frechet(m1, S1, m2, S2):
     return np.linalg.norm(m1 - m2) + np.trace(S1 + S2 - 2 * both)
 
 
-# %% 8.11 a straight judge | Can your judge
+# %% 8.11 a straight judge | judge
 def two_hills(seed, x):
     G = nn.Sequential(
         nn.Dense(4, 32), nn.ReLU(), nn.Dense(32, 32), nn.ReLU(), nn.Dense(32, 1)
@@ -189,7 +189,7 @@ def two_hills(seed, x):
     return G, params_G
 
 
-# %% 8.11 not trained | expected
+# %% 8.11 not trained | expected more than 85
 def two_hills(seed, x):
     G = nn.Sequential(
         nn.Dense(4, 32), nn.ReLU(), nn.Dense(32, 32), nn.ReLU(), nn.Dense(32, 1)
