@@ -229,9 +229,8 @@ def _check_unchanged(name: str, kept: Sequence[tuple[str, Array, bytes]]) -> Non
 
 
 def _sample(array: Array, size: int = 256) -> bytes:
-    """Give some numbers of an array, spread evenly: a microsecond, however many there are."""
-    flat = array.ravel(order="K")  # a view, if the numbers lie one after the other
-    return bytes(flat[:: -(-flat.size // size) or 1].tobytes())
+    """Give some numbers of an array, spread evenly: 2 microseconds, however it lies in memory."""
+    return bytes(array.flat[:: -(-array.size // size) or 1].tobytes())
 
 
 def _positions(name: str, args: Sequence[Any], wrt: Any) -> tuple[int, ...]:

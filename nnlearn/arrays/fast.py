@@ -53,7 +53,7 @@ def masked(values: Array, mask: Array) -> Array:
     On the CPU the bits of a number are kept or cleared: 13 microseconds instead of 37 for
     128 × 256 numbers.
     """
-    if not on_host(values):
+    if not on_host(values) or values.dtype.itemsize > 8:  # no integer is as long as a long double
         return plain_masked(values, mask)
     whole = f"i{values.dtype.itemsize}"  # an integer of as many bits; -1 has all of them set
     return (values.view(whole) & -mask.astype(whole)).view(values.dtype)

@@ -8,7 +8,13 @@ from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Layer
-from nnlearn.operations.normalization import batch_norm, layer_norm, moments, scale_and_shift
+from nnlearn.operations.normalization import (
+    batch_norm,
+    check_batch,
+    layer_norm,
+    moments,
+    scale_and_shift,
+)
 from nnlearn.parameters import Parameters
 from nnlearn.shapes import positive_integer
 
@@ -71,14 +77,17 @@ class BatchNorm(LayerNorm):
         self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
     ) -> Any:
         gamma, beta = params["gamma"], params["beta"]
+        batch_norm.signature.check((x, gamma, beta))
         if not training:
             return self._inference(params.state, x, gamma, beta)
-        y, backward = batch_norm.forward(x, gamma, beta, eps=self.eps)
-        return y, backward, self._moved(params.state, x)
+        check_batch(x)
+        found = moments(x, tuple(range(x.ndim - 1)))  # once, for the output and for the averages
+        y, backward = batch_norm.forward(x, gamma, beta, eps=self.eps, known=found)
+        mean, variance, _ = found
+        return y, backward, self._moved(params.state, mean, variance, x.size // self.features)
 
     def _inference(self, state: Any, x: Array, gamma: Array, beta: Array) -> Any:
         """Normalize by the running statistics, which do not depend on x."""
-        batch_norm.signature.check((x, gamma, beta))
         xp = array_namespace(x, gamma)
         scale = 1 / xp.sqrt(state["variance"] + self.eps)
         y, backward_y = scale_and_shift.forward((x - state["mean"]) * scale, gamma, beta)
@@ -89,11 +98,9 @@ class BatchNorm(LayerNorm):
 
         return y, backward
 
-    def _moved(self, state: Any, x: Array) -> Any:
+    def _moved(self, state: Any, mean: Array, variance: Array, count: int) -> Any:
         """Return the running statistics, moved; the variance is the unbiased one of the paper."""
-        xp = array_namespace(x)
-        mean, variance, _ = moments(x, tuple(range(x.ndim - 1)))
-        count = x.size // self.features
+        xp = array_namespace(mean)
         # one example has no unbiased variance: the running one stays as it is
         unbiased = variance * (count / (count - 1)) if count > 1 else state["variance"]
         return {

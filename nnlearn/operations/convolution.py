@@ -47,7 +47,8 @@ def conv2d(
 
     Notes
     -----
-    Source: eq-conv2d, as a matrix product eq-im2col; its gradients are eq-conv2d-dx,
+    An infinite entry of K, or a NaN, makes NaN of pixels' gradients that it has no part in: it
+    meets zeros. Source: eq-conv2d, as a matrix product eq-im2col; its gradients are eq-conv2d-dx,
     eq-conv2d-dk and eq-conv2d-db.
     """
     xp = array_namespace(x, K, b)

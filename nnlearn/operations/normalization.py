@@ -28,7 +28,9 @@ def moments(x: Array, axis: int | tuple[int, ...]) -> Any:
 
 
 @differentiable("x (...)")
-def standardize(x: Array, axis: int | tuple[int, ...] = -1, eps: float = 1e-5) -> Array:
+def standardize(
+    x: Array, axis: int | tuple[int, ...] = -1, eps: float = 1e-5, known: Any = None
+) -> Array:
     """Give x mean 0 and variance (nearly) 1 along axes: x̂ = (x - μ) / √(σ² + ε).
 
     Parameters
@@ -38,6 +40,8 @@ def standardize(x: Array, axis: int | tuple[int, ...] = -1, eps: float = 1e-5) -
         What μ and σ² are taken over.
     eps : float
         ε, which keeps the root away from zero.
+    known : tuple, optional
+        What `moments` gives of x along these axes, where somebody has it already.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def standardize(x: Array, axis: int | tuple[int, ...] = -1, eps: float = 1e-5) -
     Source: eq-batch-norm, eq-batch-norm-gradient.
     """
     xp = array_namespace(x)
-    _, variance, centered = moments(x, axis)
+    _, variance, centered = known or moments(x, axis)
     scale = 1 / xp.sqrt(variance + float(eps))
     x_hat = centered * scale
 
@@ -93,7 +97,7 @@ def scale_and_shift(x_hat: Array, gamma: Array, beta: Array) -> Array:
 
 
 @differentiable("x (..., D), gamma (D), beta (D) -> y (..., D)")
-def batch_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
+def batch_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5, known: Any = None) -> Array:
     """Normalize every feature over the batch: y = γ (x - μ) / √(σ² + ε) + β.
 
     Parameters
@@ -104,6 +108,8 @@ def batch_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
         Scale γ and shift β.
     eps : float
         ε, which keeps the root away from zero.
+    known : tuple, optional
+        What `moments` gives of x over the batch, where somebody has it already.
 
     Returns
     -------
@@ -119,9 +125,8 @@ def batch_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
     A feature that is constant, however large, gives β. Above 1e19 the squares of float32 are
     infinite, and x̂ is 0. Source: eq-batch-norm, eq-batch-norm-gradient.
     """
-    if x.ndim < 2 or 0 in x.shape[:-1]:
-        raise ValueError(f"batch_norm: x has shape {x.shape}, expected at least one example")
-    return _normalized(x, gamma, beta, axis=tuple(range(x.ndim - 1)), eps=eps)
+    check_batch(x)
+    return _normalized(x, gamma, beta, tuple(range(x.ndim - 1)), eps, known)
 
 
 @differentiable("x (..., D), gamma (D), beta (D) -> y (..., D)")
@@ -152,14 +157,20 @@ def layer_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
     """
     if x.shape[-1] == 0:
         raise ValueError(f"layer_norm: x has shape {x.shape}, expected at least one feature")
-    return _normalized(x, gamma, beta, axis=-1, eps=eps)
+    return _normalized(x, gamma, beta, -1, eps)
+
+
+def check_batch(x: Array) -> None:
+    """Refuse a batch of no example, before any mean is taken of it."""
+    if x.ndim < 2 or 0 in x.shape[:-1]:
+        raise ValueError(f"batch_norm: x has shape {x.shape}, expected at least one example")
 
 
 def _normalized(
-    x: Array, gamma: Array, beta: Array, axis: int | tuple[int, ...], eps: float
+    x: Array, gamma: Array, beta: Array, axis: int | tuple[int, ...], eps: float, known: Any = None
 ) -> Any:
     """Standardize, then scale and shift: two operations, and their backward passes in turn."""
-    x_hat, backward_x_hat = standardize.forward(x, axis, eps)
+    x_hat, backward_x_hat = standardize.forward(x, axis, eps, known)
     y, backward_y = scale_and_shift.forward(x_hat, gamma, beta)
 
     def backward(dy: Array) -> Gradients:

@@ -67,6 +67,7 @@ def conv_transpose2d(
 
     Notes
     -----
+    An infinite entry of K, or a NaN, makes NaN of pixels that it has no part in: it meets zeros.
     Source: eq-conv-transpose; its gradients are eq-conv-transpose-dx, eq-conv-transpose-dk and
     eq-conv-transpose-db.
     """

@@ -208,8 +208,7 @@ def fit_gan(
                     where = first_not_finite(D, params_D, real)
                     for params, kept, optimizer in zip(players, good, optimizers, strict=True):
                         params.assign(kept)
-                        optimizer.memory.clear()
-                        optimizer.steps = 0
+                        optimizer.forget()
                     raise TrainingDiverged(
                         f"fit_gan: between steps {step - every + 1} and {step} the means are "
                         f"{means}; with real examples into D, {where}",

@@ -153,8 +153,7 @@ def fit(
             except TrainingDiverged as error:
                 # where the very first loss fails, the step before the epoch has done it
                 params.assign(good if error.batch == 1 else start)
-                optimizer.memory.clear()
-                optimizer.steps = 0
+                optimizer.forget()
                 raise
             good = start
             if validation is not None:

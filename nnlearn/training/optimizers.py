@@ -48,6 +48,11 @@ class Optimizer(ABC):
         """Whether the last step was with other parameters: what is remembered is not of these."""
         return self._moved is not None and self._moved() is not params
 
+    def forget(self) -> None:
+        """Begin anew: no step has been taken, and nothing of one is remembered."""
+        self.memory.clear()
+        self.steps = 0
+
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_moved": None}  # a copy may go on with a copy
 

@@ -118,3 +118,8 @@ def test_masked_keeps_and_clears_whatever_it_is(space, dtype):
         mask = space.array(np.full(6, kept))
         expected = nn.to_numpy(values) if kept else np.zeros(6)
         np.testing.assert_array_equal(nn.to_numpy(fast.masked(values, mask)), expected)
+
+
+def test_masked_takes_numbers_that_no_integer_is_as_long_as():
+    values = np.array([np.inf, 2.0], dtype=np.longdouble)
+    np.testing.assert_array_equal(fast.masked(values, np.array([False, True])), [0, 2])

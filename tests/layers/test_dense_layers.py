@@ -1,5 +1,7 @@
 """Layers: each is its operation, with parameters of its own; training and inference differ."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from witnesses import close, placed
 
 import nnlearn as nn
 from nnlearn.layers.dense import Activation
+from nnlearn.operations.normalization import moments
 
 LAYERS = {
     "Dense": (nn.Dense(3, 2), (4, 3), lambda x, p: nn.dense(x, p["W"], p["b"])),
@@ -192,3 +195,29 @@ def test_repr_tells_layers_apart():
     assert repr(nn.LeakyReLU(0.1)) == "LeakyReLU(slope=0.1)"
     assert repr(nn.Dropout(0.1)) == "Dropout(0.1)"
     assert not any(" at 0x" in repr(layer) for layer in layers)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2, 4), (3,), (0, 3)])
+def test_batch_norm_refuses_what_does_not_fit(shape):
+    """In inference, too, where broadcasting would go through; a training pass before any mean."""
+    layer = nn.BatchNorm(3)
+    params, x = layer.init(), np.ones(shape, dtype="float32")
+    with warnings.catch_warnings(action="error"):
+        if shape[-1] != 3:
+            with pytest.raises(ValueError, match=r"batch_norm: gamma has shape \(3,\)"):
+                layer(params, x)
+        with pytest.raises(ValueError, match="batch_norm: "):
+            nn.vjp(layer, params, x)
+
+
+def test_running_statistics_are_those_of_the_pass(rng):
+    """The output and the averages come from one look at the batch; given moments change nothing."""
+    x = rng.normal(3, 2, size=(5, 2, 4))
+    gamma, beta = rng.normal(size=(2, 4))
+    found = moments(x, (0, 1))
+    alone, together = (
+        nn.vjp(nn.batch_norm, x, gamma, beta, known=known) for known in (None, found)
+    )
+    np.testing.assert_array_equal(alone[0], together[0])
+    for a, b in zip(alone[1](x), together[1](x), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -74,6 +74,13 @@ def test_an_error_names_the_layer():
         model(model.init(), np.ones((2, 6, 6), dtype="float32"))
 
 
+@pytest.mark.parametrize("layer", [nn.Conv2D(3, 4, 2), nn.ConvTranspose2D(3, 4, 2)])
+def test_channels_that_come_first_are_told(layer):
+    """The picture is blamed, and not the kernel."""
+    with pytest.raises(ValueError, match=r"x has shape \(2, 3, 6, 5\).*channels come last"):
+        layer(layer.init(), np.ones((2, 3, 6, 5), dtype="float32"))
+
+
 def test_pooling_and_relu_may_change_places():
     """Values and gradients, to the bit; zeros, ties and negative windows among them."""
     rng = np.random.default_rng(0)

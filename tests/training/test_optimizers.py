@@ -283,3 +283,15 @@ def test_adam_clamps_nothing_else():
             adam.step(params, nn.Parameters(np.array(gradient, dtype), params.layout))
         theta[dtype] = params.vector
     np.testing.assert_allclose(theta["float32"], theta["float64"], rtol=1e-4)
+
+
+def test_forget():
+    params, adam = nn.Parameters(np.zeros(2), {"w": (2,)}), nn.Adam(0.1)
+    grads = nn.Parameters(np.array([1.0, -2.0]), params.layout)
+    adam.step(params, grads)
+    first = params.vector.copy()
+    adam.forget()
+    assert adam.steps == 0
+    params.vector[:] = 0
+    adam.step(params, grads)
+    np.testing.assert_array_equal(params.vector, first)

@@ -33,36 +33,31 @@ def remember(answer: Any) -> None:
 def learns(answer: Any) -> None:
     """4.11: ten layers that learn."""
     check = Check("4.11", "ten layers that learn", answer)
-    (x, y), (x_test, y_test) = _digits(2000)
-    for seed in (0, 1):
-        model, params = _trained(check, answer, seed, x, y)
-        right = _right(check, seed, model, params, x_test, y_test)
+
+    def deep_enough(params: Any) -> None:
         depth = sum(np.ndim(array) == 2 for array in params.values())
         check.that(depth > 10, f"It has {depth} dense layers, expected ten hidden ones and a last.")
-        check.that(
-            right > 0.75,
-            f"Test digits told right: {right:.0%}, expected more than 75 %. By which factor does a "
-            "layer change the size of what it is given, and what is left after ten?",
-        )
-    check.done()
+
+    hint = (
+        "By which factor does a layer change the size of what it is given, and what is left after "
+        "ten?"
+    )
+    _read_digits(check, answer, (784,), deep_enough, 0.75, hint)
 
 
 def few(answer: Any) -> None:
     """5.10: a network of few numbers that reads digits."""
     check = Check("5.10", "few numbers", answer)
-    (x, y), (x_test, y_test) = _digits(2000)
-    x, x_test = (np.reshape(a, (-1, 28, 28, 1)) for a in (x, x_test))
-    for seed in (0, 1):
-        model, params = _trained(check, answer, seed, x, y)
+
+    def small_enough(params: Any) -> None:
         size = params.vector.size
         check.that(size <= 2500, f"It has {size:,} numbers to learn, expected at most 2,500.")
-        right = _right(check, seed, model, params, x_test, y_test)
-        check.that(
-            right > 0.87,
-            f"Test digits told right: {right:.0%}, expected more than 87 %. Where are the numbers "
-            "spent: are they shared by all places, or are there some for each pixel?",
-        )
-    check.done()
+
+    hint = (
+        "Where are the numbers spent: are they shared by all places, or are there some for each "
+        "pixel?"
+    )
+    _read_digits(check, answer, (28, 28, 1), small_enough, 0.87, hint)
 
 
 def echo(answer: Any) -> None:
@@ -110,10 +105,21 @@ def two_hills(answer: Any) -> None:
     check.done()
 
 
-def _digits(count: int) -> Any:
-    """Return so many training digits and all test digits, as rows of pixels, with their labels."""
+def _read_digits(
+    check: Check, answer: Any, form: tuple[int, ...], fits: Any, least: float, hint: str
+) -> None:
+    """Let the learner train on 2,000 digits of this form; ask for the test digits, twice."""
     (x, y), (x_test, y_test) = nn.data.load_mnist()
-    return (x[:count].reshape(count, -1), y[:count]), (x_test.reshape(len(x_test), -1), y_test)
+    x, x_test = (np.reshape(a, (-1, *form)) for a in (x[:2000], x_test))
+    for seed in (0, 1):
+        model, params = _trained(check, answer, seed, x, y[:2000])
+        fits(params)
+        right = _right(check, seed, model, params, x_test, y_test)
+        check.that(
+            right > least,
+            f"Test digits told right: {right:.0%}, expected more than {100 * least:.0f} %. {hint}",
+        )
+    check.done()
 
 
 def _trained(check: Check, answer: Any, seed: int, *given: Any) -> Any:
