@@ -8,7 +8,7 @@ shows medians over the rounds and, in brackets, the smallest and the largest.
 import argparse
 from pathlib import Path
 
-from benchmarks import drawing, measuring
+from benchmarks import drawing, fast_paths, measuring
 from benchmarks.networks import NETWORKS
 
 RESULTS = Path("_build") / "benchmarks"
@@ -23,6 +23,7 @@ def main():
     parser.add_argument("--core-type", help="OPENBLAS_CORETYPE, such as SkylakeX")
     parser.add_argument("--growth", action="store_true", help="a convolution's time by its sizes")
     parser.add_argument("--lengths", action="store_true", help="recurrent layers by length")
+    parser.add_argument("--fast-paths", action="store_true", help="what each of them brings")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")
     options = parser.parse_args()
     settings = measuring.settings(options.threads, options.core_type)
@@ -35,6 +36,11 @@ def main():
         found = measuring.lengths(options.rounds, settings)
         measuring.write(options.out / "lengths.json", found)
         drawing.lengths(found, options.out / "lengths.png")
+        return
+    if options.fast_paths:
+        found = fast_paths.measure(options.rounds, settings)
+        print(fast_paths.table(found))
+        measuring.write(options.out / "fast_paths.json", found)
         return
     for network in options.networks:
         if network not in NETWORKS:

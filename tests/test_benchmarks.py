@@ -8,8 +8,9 @@ import matplotlib
 import pytest
 import torch
 
-from benchmarks import drawing, measuring, timing
+from benchmarks import drawing, fast_paths, measuring, timing
 from benchmarks.networks import NETWORKS
+from nnlearn.arrays import fast, recurrence
 
 ROOT = Path(__file__).resolve().parents[1]
 matplotlib.use("Agg")
@@ -118,3 +119,28 @@ def test_the_time_is_a_median_of_at_least_five():
 def test_the_readme_shows_the_last_results():
     found = json.loads((ROOT / "benchmarks" / "results" / "steps.json").read_text(encoding="utf-8"))
     assert drawing.table(found) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_fast_path_is_measured_beside_its_plain_lines(measured):
+    found = fast_paths.measure(2, {}, seconds=0)
+    rows = found["networks"]
+    assert {name.split(",")[0] for name in rows} >= {
+        *(name for name, f in vars(fast).items() if hasattr(f, "plain") and name != "blocks"),
+        *(name for name, f in vars(recurrence).items() if name.startswith("lstm_")),
+        *fast_paths.WITHOUT,
+    }
+    assert all(path > 0 and plain > 0 for path, plain in rows.values())
+    alone = ["benchmarks.fast_paths", "cnn", "kept_memory"]
+    assert alone in [program for program, _ in measured]
+    assert "write, tanh of 1024 × 32" in fast_paths.table(found)
+
+
+@pytest.mark.parametrize("way", fast_paths.WITHOUT)
+def test_a_step_is_done_without(way, monkeypatch):
+    """The name that is changed is one that a training step asks."""
+    module, name, instead, networks = fast_paths.WITHOUT[way]
+    asked = []
+    monkeypatch.setattr(module, name, lambda *a: asked.append(name) or instead(*a))
+    for network in networks:
+        program(f"{network}_nnlearn", monkeypatch)
+    assert len(asked) >= len(networks)

@@ -70,6 +70,7 @@ def check_fit(
     batch_size: int,
     metrics: Mapping[str, Any] | None,
     patience: int | None,
+    clip_norm: float | None,
 ) -> None:
     """Raise TypeError or ValueError for an argument of `fit` that does not fit."""
     check_model("fit", model, params)
@@ -86,6 +87,8 @@ def check_fit(
     check_count("fit", "batch_size", batch_size, 1)
     if patience is not None:
         check_count("fit", "patience", patience, 1)
+    if clip_norm is not None and not clip_norm > 0:
+        raise ValueError(f"fit: clip_norm is {clip_norm}, expected a positive number, or None")
     if metrics is not None and not (
         isinstance(metrics, Mapping) and all(callable(f) for f in metrics.values())
     ):

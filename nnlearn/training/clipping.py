@@ -31,8 +31,8 @@ def clip_gradient_norm(grads: Parameters, max_norm: float) -> Array:
 
     Notes
     -----
-    On the CPU a gradient whose squares overflow is clipped like any other. An infinite entry, or
-    one that is NaN, makes all entries NaN: there is no direction left to keep.
+    A gradient whose squares overflow is clipped like any other. An infinite entry, or one that is
+    NaN, makes all entries NaN: there is no direction left to keep.
     Source: eq-gradient-clipping.
 
     Examples
@@ -56,16 +56,20 @@ def clip_gradient_norm(grads: Parameters, max_norm: float) -> Array:
     xp = array_namespace(g)
     with np.errstate(over="ignore"):  # told by the norm
         norm = xp.sqrt(xp.sum(g * g))
-    if on_host(g) and not np.isfinite(norm):
-        return _clip_huge(g, max_norm)
-    g *= max_norm / xp.maximum(norm, max_norm)
-    return norm
+    if on_host(g) and np.isfinite(norm):
+        g *= max_norm / xp.maximum(norm, max_norm)
+        return norm
+    return _clip_huge(g, norm, max_norm) if g.shape[0] else norm
 
 
-def _clip_huge(g: Array, max_norm: float) -> Array:
-    """Clip a gradient whose squares overflow: make its largest entry 1 first."""
-    largest = np.max(np.abs(g))
-    g /= largest
-    norm = np.sqrt(np.sum(g * g))
-    g *= max_norm / norm
-    return norm * largest
+def _clip_huge(g: Array, norm: Array, max_norm: float) -> Array:
+    """Clip, where the squares may overflow: if they do, make the largest entry 1 first.
+
+    On a device, where asking whether they do would wait for it, every gradient comes this way.
+    """
+    xp = array_namespace(g)
+    unit = xp.where(xp.isfinite(norm), xp.ones_like(norm), xp.max(xp.abs(g)))
+    g /= unit
+    norm = xp.sqrt(xp.sum(g * g))
+    g *= max_norm / xp.maximum(norm, max_norm / unit)
+    return norm * unit

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from nnlearn.arrays.backend import on_host
+from nnlearn.arrays.backend import array_namespace, is_integer, on_host
 from nnlearn.arrays.typing import Array
 from nnlearn.data.sets import batches
 from nnlearn.derivative import vjp
@@ -125,6 +125,7 @@ def fit(
         batch_size=batch_size,
         metrics=metrics,
         patience=patience,
+        clip_norm=clip_norm,
     )
     run = Run(model, params, optimizer, seed)
     if checkpoint is not None:
@@ -140,8 +141,9 @@ def fit(
             "parameters; leave patience out, or delete that file"
         )
     history = run.history
+    _try_out("data", model, params, loss, data)
     if validation is not None:
-        _try_validation(model, params, loss, validation)
+        _try_out("validation", model, params, loss, validation)
     good, hidden = params.copy(), not shows_progress(progress)
     with tqdm(
         total=epochs, initial=history.epochs, unit="epoch", leave=False, disable=hidden
@@ -169,16 +171,27 @@ def fit(
     return history
 
 
-def _try_validation(
-    model: Any, params: Parameters, loss: Loss, validation: Sequence[Array]
-) -> None:
-    """Look at one example of it: what does not fit is told before the first epoch."""
-    x, target = (a[:1, ...] for a in validation)
+def _try_out(name: str, model: Any, params: Parameters, loss: Loss, pair: Sequence[Array]) -> None:
+    """Take the loss of a few examples: what does not fit is told before the first epoch.
+
+    The first one, and those with the smallest and the largest whole number: a label that is no
+    class, or a token that is no symbol, is among them wherever it lies.
+    """
+    telling = sorted({0}.union(*map(_extremes, pair)))
+    x, target = (array_namespace(a).stack([a[i, ...] for i in telling]) for a in pair)
     try:
         loss(model(params, x), target)
     except Exception as error:
-        error.add_note("fit: this came up with the first example of validation")
+        error.add_note(f"fit: this came up with some examples of {name}, those at {telling}")
         raise
+
+
+def _extremes(a: Array) -> set[int]:
+    """Say which examples hold the smallest and the largest of whole numbers, on the host."""
+    if not on_host(a) or not is_integer(a.dtype) or 0 in a.shape:
+        return set()
+    xp, each = array_namespace(a), math.prod(a.shape[1:])
+    return {int(xp.argmin(a)) // each, int(xp.argmax(a)) // each}
 
 
 def _epoch(

@@ -391,7 +391,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         ({"patience": 2}, ValueError, "patience is given, expected validation data"),
         ({"patience": 0, "validation": data(9, 1)}, ValueError, "patience is 0, expected a whole"),
         ({"metrics": {"a": nn.accuracy}}, ValueError, "metrics is given, expected validation data"),
-        ({"clip_norm": 0}, ValueError, "max_norm is 0"),
+        ({"clip_norm": 0}, ValueError, "clip_norm is 0, expected a positive number"),
     ],
 )
 def test_arguments_that_do_not_fit(change, error, message):
@@ -496,6 +496,37 @@ def test_validation_that_does_not_fit_is_told_first():
     with pytest.raises(ValueError, match="layer 0") as caught:
         nn.fit(model, params, nn.mean_squared_error, pair, nn.SGD(0.1), 1, validation=wrong)
     assert "validation" in caught.value.__notes__[0]
+    np.testing.assert_array_equal(params.vector, model.init(0).vector)
+
+
+@pytest.mark.parametrize("which", ["data", "validation"])
+@pytest.mark.parametrize("place", [0, 17, 29])
+@pytest.mark.parametrize(
+    ("side", "wrong", "message"), [(0, -1, "-1"), (0, 7, "7"), (1, 5, "5"), (1, -2, "-2")]
+)
+def test_a_token_or_label_that_is_none_is_told_before_the_first_step(
+    which, place, side, wrong, message
+):
+    """Wherever in the data it lies; 7 tokens and 5 classes are known."""
+    rng = np.random.default_rng(3)
+    good = rng.integers(0, 7, (30, 4)), rng.integers(0, 5, (30, 4))
+    bad = tuple(a.copy() for a in good)
+    bad[side][place, 2] = wrong
+    model = nn.Sequential(nn.Embedding(7, 3), nn.Dense(3, 5))
+    params = model.init(0)
+    pairs = {"data": good, "validation": good} | {which: bad}
+    with pytest.raises(ValueError, match=f"contains {message}, expected") as caught:
+        nn.fit(
+            model,
+            params,
+            nn.softmax_cross_entropy,
+            optimizer=nn.SGD(0.1),
+            epochs=1,
+            batch_size=2,
+            progress=False,
+            **pairs,
+        )
+    assert any(f"of {which}, those at" in note for note in caught.value.__notes__)
     np.testing.assert_array_equal(params.vector, model.init(0).vector)
 
 
