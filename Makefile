@@ -38,6 +38,7 @@ test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbva
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
+	PYTHONPATH="$(CURDIR)/tests/doubles" $(THREADS) $(BIN)/python -m pytest -n 2 -m gpu -p no:cacheprovider
 
 serve: $(VENV)/.book  ## show the built book at http://localhost:8000
 	@test -f $(BOOK) || $(MAKE) book

@@ -81,13 +81,13 @@ def scale_and_shift(x_hat: Array, gamma: Array, beta: Array) -> Array:
 
     Notes
     -----
-    Source: eq-batch-norm.
+    Source: eq-batch-norm, eq-norm-parameter-gradients.
     """
     xp = array_namespace(x_hat, gamma, beta)
     y = gamma * x_hat + beta
 
     def backward(dy: Array) -> Gradients:
-        return (
+        return (  # eq-norm-parameter-gradients
             lambda: dy * gamma,
             lambda: xp.sum(as_rows(dy * x_hat), axis=0),
             lambda: xp.sum(as_rows(dy), axis=0),

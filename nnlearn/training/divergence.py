@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array
 from nnlearn.training.history import History
@@ -27,6 +29,12 @@ class TrainingDiverged(FloatingPointError):
 def is_finite(a: Array) -> bool:
     """Whether all numbers are; on a GPU this waits for them."""
     return bool(array_namespace(a).all(array_namespace(a).isfinite(a)))
+
+
+def zero_if_finite(a: Array) -> Array:
+    """Return 0 if all numbers are finite, else NaN; on a GPU nothing waits for it."""
+    with np.errstate(invalid="ignore"):
+        return array_namespace(a).sum(a * 0.0)
 
 
 def diverged(

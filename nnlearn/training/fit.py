@@ -17,7 +17,7 @@ from nnlearn.parameters import Parameters
 from nnlearn.training.arguments import FIT_ELSEWHERE, check_fit
 from nnlearn.training.checkpoints import check_writable
 from nnlearn.training.clipping import clip_gradient_norm
-from nnlearn.training.divergence import TrainingDiverged, diverged, is_finite
+from nnlearn.training.divergence import TrainingDiverged, diverged, zero_if_finite
 from nnlearn.training.evaluation import predict
 from nnlearn.training.history import History
 from nnlearn.training.optimizers import Optimizer
@@ -212,9 +212,10 @@ def _epoch(
             clip_gradient_norm(grads, clip_norm)
         run.optimizer.step(run.params, grads)
         total = total + value * x.shape[0]
-    if not math.isfinite(total) or not is_finite(run.params.vector):
+    seen = float(total + zero_if_finite(run.params.vector))  # the one look of the epoch
+    if not math.isfinite(seen):
         raise diverged(run, loss, total, (x, target), None)
-    return float(total) / int(data[0].shape[0])
+    return seen / int(data[0].shape[0])
 
 
 def _look(

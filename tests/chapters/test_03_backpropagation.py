@@ -276,6 +276,31 @@ def test_fan_out(rng):
     assert not np.allclose(dW_outer, W_t.grad.numpy(), atol=1e-3)  # one use alone is not enough
 
 
+@pytest.mark.equation("eq-fan-out")
+def test_gradients_of_a_graph(rng):
+    """The chapter's engine on a graph where values are used once, twice and three times."""
+    page = chapter("backpropagation-graph-loop", x=np.ones(3), dy=np.ones(3))
+    add, graph_gradients = page["add"], page["graph_gradients"]
+    steps = [
+        ("z", nn.dense, ["x", "W", "b"]),
+        ("a", nn.tanh, ["z"]),
+        ("s", nn.dense, ["a", "W", "b"]),
+        ("t", add, ["x", "s"]),
+        ("u", add, ["t", "t"]),
+        ("y", add, ["u", "z"]),
+    ]
+    values = {"x": rng.normal(size=(4, 3)), "W": rng.normal(size=(3, 3)), "b": rng.normal(size=3)}
+    dy = rng.normal(size=(4, 3))
+    gradients = graph_gradients(steps, values, dy)
+    x, W, b = (torch.tensor(values[name], requires_grad=True) for name in "xWb")
+    z = x @ W.T + b
+    t = x + torch.tanh(z) @ W.T + b
+    (t + t + z).backward(torch.tensor(dy))
+    for name, tensor in zip("xWb", (x, W, b), strict=True):
+        assert np.allclose(gradients[name], tensor.grad.numpy(), rtol=1e-12, atol=1e-12), name
+    assert set(values) == {"x", "W", "b"}  # what was given is as it was
+
+
 # --- the network on paper -----------------------------------------------------------------------
 
 X, TARGET = np.array([[1.0, 2.0]]), np.array([[3.0]])

@@ -554,6 +554,9 @@ def test_norm_parameter_gradients(operation, other, norm_case):
     np.testing.assert_allclose(dgamma, theirs[1], rtol=1e-9)
     np.testing.assert_allclose(dbeta, theirs[2], rtol=1e-9)
     assert nn.check_gradients(scale_and_shift, x_hat, gamma, beta) < 1e-7
+    dx_hat = nn.vjp(scale_and_shift, x_hat, gamma, beta, wrt=0)[1](dy)
+    literal = [[gamma[d] * dy[n, d] for d in range(4)] for n in range(7)]
+    np.testing.assert_allclose(dx_hat, literal, rtol=1e-14)
 
 
 @pytest.mark.equation("eq-running-average")

@@ -683,6 +683,8 @@ def test_realised_volatility():
         by_week[year, week].append(math.log(prices[d] / prices[d - 1]) ** 2)
     literal = [math.log(math.sqrt(260 / len(r) * sum(r))) for r in by_week.values()]
     np.testing.assert_allclose(v, literal, rtol=1e-9)
+    per_cent = [100 * math.sqrt(260 / len(r) * sum(r)) for r in by_week.values()]
+    np.testing.assert_allclose(oil["per_cent_a_year"](v), per_cent, rtol=1e-9)
     # a random walk with 30 % a year has about that volatility
     r = np.random.default_rng(0).normal(scale=0.3 / math.sqrt(260), size=(4000, 5))
     assert math.sqrt(np.mean(52 * np.sum(r**2, axis=1))) == pytest.approx(0.3, rel=0.02)

@@ -1,0 +1,5 @@
+"""Views by strides."""
+
+from . import stride_tricks
+
+__all__ = ["stride_tricks"]
