@@ -1,4 +1,4 @@
-"""Eight Gaussians on a ring, learned by a GAN in three ways, each with three seeds.
+"""Eight Gaussians on a ring, learned by a GAN in three ways, each with five seeds.
 
     python book/studies/gan_ring.py
 
