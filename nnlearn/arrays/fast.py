@@ -34,7 +34,7 @@ def plain_write(out: Array, function: Callable[..., Array], *arrays: Array) -> N
 def write(out: Array, function: Callable[..., Array], *arrays: Array) -> None:
     """Put what ``xp.matmul`` or ``xp.tanh`` gives into `out`, without an array in between.
 
-    For a step of an LSTM, 1024 × 32 numbers, that is 4 microseconds less of 17 for the tanh.
+    For a step of an LSTM, 1024 × 32 numbers, the tanh takes 6 microseconds instead of 7.
     """
     if on_host(out) or is_cupy(out):
         function(*arrays, out=out)
@@ -51,7 +51,7 @@ def plain_masked(values: Array, mask: Array) -> Array:
 def masked(values: Array, mask: Array) -> Array:
     """Keep values where a mask holds, zero elsewhere, infinite ones and NaN included.
 
-    On the CPU the bits of a number are kept or cleared: 13 microseconds instead of 37 for
+    On the CPU the bits of a number are kept or cleared: 7 microseconds instead of 38 for
     128 × 256 numbers.
     """
     if not on_host(values) or values.dtype.itemsize > 8:  # no integer is as long as a long double
@@ -67,7 +67,7 @@ def plain_column_sums(rows: Array) -> Array:
 
 @fast(plain_column_sums)
 def column_sums(rows: Array) -> Array:
-    """Sum the rows of a matrix: 0.1 ms instead of 0.8 for 50,176 × 32, as a product with ones."""
+    """Sum the rows of a matrix: 0.2 ms instead of 0.7 for 50,176 × 32, as a product with ones."""
     xp = array_namespace(rows)
     return xp.ones(rows.shape[0], dtype=rows.dtype, device=rows.device) @ rows
 
@@ -85,9 +85,9 @@ def plain_add_rows(rows: Array, places: Array, count: int) -> Array:
 def add_rows(rows: Array, places: Array, count: int) -> Array:
     """Add each row into its place among `count` rows that start at zero: a scatter-add.
 
-    As a product with the one-hot vectors of the places, that is 0.5 ms for 4,096 × 64 rows into
-    64 places; NumPy's and CuPy's `add.at`, which the standard does not know, takes 3 ms. Into
-    1,000 places it is 9 ms against 3, and the one-hot vectors would fill the memory.
+    As a product with the one-hot vectors of the places, that is 0.4 ms for 4,096 × 64 rows into
+    64 places; row by row it takes 2.7 ms. Into 1,000 places the one-hot vectors would fill the
+    memory: there NumPy's and CuPy's `add.at`, which the standard does not know, takes 1.7 ms.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def sliding_windows(x: Array, size: tuple[int, int], stride: tuple[int, int]) ->
     """Give what each window of images sees, (N, H', W', P, Q, C): without a copy where it can be.
 
     NumPy and CuPy can look at one number from many windows; copying such a view is one call, and
-    half the time of a copy for each of the P Q places.
+    a third of the time of a copy for each of the P Q places (0.6 ms of 1.9).
 
     Parameters
     ----------
@@ -156,8 +156,9 @@ def plain_blocks(vector: Array, size: int = 0) -> list[slice]:
 def blocks(vector: Array, size: int = 131_072) -> list[slice]:
     """Give the slices of a vector in which elementwise work is best done.
 
-    On the CPU the temporary arrays of a long formula then stay in the cache: a step of Adam on
-    535,818 numbers takes 1.4 ms instead of 8. On a GPU there is one block: few, large kernels.
+    On the CPU the temporary arrays of a long formula then stay small: training an MLP of 535,818
+    numbers with Adam takes 4 MiB less, in the same time. On a GPU there is one block: few, large
+    kernels.
     """
     if not on_host(vector):
         return plain_blocks(vector)

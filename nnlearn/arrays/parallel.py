@@ -61,7 +61,7 @@ def all_cores() -> Iterator[int]:
 
     That is 1 while another thread has them. A whole model runs inside, not only its blocks:
     OpenBLAS's own threads go on spinning for some 25 ms after each product, on the cores that the
-    blocks need (a CNN's training step: 47 ms instead of 33).
+    blocks need (a CNN's training step: 26 ms instead of 18).
     """
     global _granted
     if not _owner.acquire(blocking=False):
