@@ -14,6 +14,7 @@ from typing import Any
 import array_api_compat
 import numpy as np
 
+from nnlearn.arrays import gpu
 from nnlearn.arrays.typing import Array
 
 _NAMESPACES = {
@@ -32,26 +33,33 @@ def use_backend(name: str, device: Any = None) -> None:
     name : {"numpy", "cupy"}
         The library. "array_api_strict" is there for tests.
     device : optional
-        A device of that library, by default its default device.
+        A device of that library, by default its default device; for CuPy its number, which then
+        becomes the current one.
 
     Raises
     ------
     ValueError
         If the name is not known.
     RuntimeError
-        If the library is not installed or finds no device.
+        If the library cannot be used here. For CuPy the error says whether it is not installed,
+        finds no driver, is made for another CUDA than the driver's, or finds no device, and what
+        to do; ``python -m nnlearn.doctor`` tells more.
     """
     global _current
     if name not in _NAMESPACES:
         known = ", ".join(repr(n) for n in _NAMESPACES)
         raise ValueError(f"use_backend: name is {name!r}, expected one of {known}")
+    if name == "cupy" and (why := gpu.trouble()):
+        raise RuntimeError(f"use_backend: 'cupy' cannot be used here: {why}")
     try:
         xp = importlib.import_module(_NAMESPACES[name])
+        if name == "cupy" and device is not None:
+            xp.cuda.Device(device).use()  # the functions that make arrays follow the current one
+            device = None
         xp.zeros(1, device=device)
     except Exception as error:
         raise RuntimeError(
-            f"use_backend: {name!r} cannot be used here ({type(error).__name__}: {error}). "
-            + ("Install it: pip install cupy-cuda12x, or cupy-cuda13x." if name == "cupy" else "")
+            f"use_backend: {name!r} cannot be used here ({type(error).__name__}: {error})"
         ) from error
     _current = (name, xp, device)
 

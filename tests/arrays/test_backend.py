@@ -61,8 +61,11 @@ def test_an_unknown_backend_is_refused():
 
 
 def test_a_backend_that_cannot_be_used_says_so(monkeypatch):
-    monkeypatch.setitem(backend._NAMESPACES, "cupy", "a_module_that_is_not_there")
-    with pytest.raises(RuntimeError, match=r"'cupy' cannot be used here.*ModuleNotFound.*cuda12"):
+    monkeypatch.setitem(backend._NAMESPACES, "array_api_strict", "a_module_that_is_not_there")
+    with pytest.raises(RuntimeError, match=r"'array_api_strict' cannot be used here.*ModuleNotFo"):
+        nn.use_backend("array_api_strict")
+    monkeypatch.setattr(backend.gpu, "trouble", lambda: "no driver. Install it")
+    with pytest.raises(RuntimeError, match=r"'cupy' cannot be used here: no driver. Install it"):
         nn.use_backend("cupy")
     assert nn.backend_name() == "numpy"
 

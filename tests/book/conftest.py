@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
-from screenshots import browser, find_browser, served
+from screenshots import browser, served
+
+from nnlearn.doctor import find_browser
 
 BUILT = ROOT / "_build" / "html"
 

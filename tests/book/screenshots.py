@@ -10,18 +10,13 @@ Chromium, wide and narrow, light and dark, and photographed in slices. ``--width
 import argparse
 import functools
 import http.server
-import shutil
 import threading
 from contextlib import contextmanager
 from pathlib import Path
 
+from nnlearn.doctor import find_browser
+
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-)
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,11 +26,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-def find_browser():
-    """Return the path of a Chromium on this machine, or None."""
-    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

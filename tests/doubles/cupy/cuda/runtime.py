@@ -11,3 +11,15 @@ def getDeviceCount():
 
 def runtimeGetVersion():
     return 12090
+
+
+def driverGetVersion():
+    return 13000
+
+
+def getDeviceProperties(device):
+    return {"name": b"double of a GPU"}
+
+
+def memGetInfo():
+    return 4 * 2**30, 8 * 2**30

@@ -1,0 +1,81 @@
+"""What keeps CuPy from a GPU: each case is told from the others, and says what to do."""
+
+import re
+import sys
+import types
+
+import pytest
+
+from nnlearn.arrays import gpu
+
+
+class NoDevice(Exception):
+    """As CUDA raises it."""
+
+
+def cupy(built=12090, driver=13000, devices=1, computes=True):
+    """Make a module that answers as CuPy does on some machine."""
+
+    def count():
+        if isinstance(devices, Exception):
+            raise devices
+        return devices
+
+    def zeros(size):
+        if not computes:
+            raise NoDevice("cudaErrorNoKernelImageForDevice")
+        return types.SimpleNamespace(get=lambda: [0.0] * size)
+
+    runtime = types.SimpleNamespace(
+        runtimeGetVersion=lambda: built, driverGetVersion=lambda: driver, getDeviceCount=count
+    )
+    module = types.ModuleType("cupy")
+    runtime.getDeviceProperties = lambda device: {"name": b"a GPU"}
+    runtime.memGetInfo = lambda: (2**31, 2**32)
+    module.cuda, module.zeros = types.SimpleNamespace(runtime=runtime), zeros
+    module.__version__ = "14.2.0"
+    return module
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        ({}, None),
+        ({"built": 13000, "driver": 13010}, None),
+        ({"driver": 0}, "no NVIDIA driver.*install its driver.*use NumPy"),
+        (
+            {"built": 13000, "driver": 12080},
+            "made for CUDA 13, and the driver knows CUDA 12.*uninstall cupy-cuda13x.*cupy-cuda12x",
+        ),
+        ({"devices": NoDevice("cudaErrorNoDevice")}, r"finds no GPU \(cudaErrorNoDevice\)$"),
+        ({"devices": 0}, "the driver finds no GPU$"),
+        ({"computes": False}, "does not compute .NoDevice: cudaErrorNoKernelImage"),
+    ],
+)
+def test_each_trouble_is_told(machine, said, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setitem(sys.modules, "cupy", cupy(**machine))
+    found = gpu.trouble()
+    assert (found is None) if said is None else re.search(said, found), found
+
+
+def test_hidden_devices_are_named(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setitem(sys.modules, "cupy", cupy(devices=0))
+    assert "CUDA_VISIBLE_DEVICES is '', which may hide it" in gpu.trouble()
+
+
+def test_a_cupy_that_is_not_there_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # an import then fails
+    assert gpu.cupy_or_none() is None
+    assert "not installed" in gpu.trouble()
+    assert "cupy-cuda12x" in gpu.trouble()
+    assert gpu.described() == "none"
+
+
+def test_what_is_there_is_described(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", cupy())
+    expected = "CuPy 14.2.0 for CUDA 12, driver for CUDA 13, a GPU, 2 of 4 GiB free"
+    assert gpu.described() == expected
+    monkeypatch.setitem(sys.modules, "cupy", cupy(driver=0))
+    assert gpu.described() == "CuPy 14.2.0 for CUDA 12"

@@ -1,0 +1,71 @@
+"""The doctor: what a machine has, and advice only where something would be better."""
+
+import subprocess
+import sys
+
+import pytest
+
+from nnlearn import doctor
+
+OPENBLAS = {
+    "user_api": "blas",
+    "internal_api": "openblas",
+    "version": "0.3",
+    "architecture": "Haswell",
+    "num_threads": 2,
+}
+
+
+def test_it_runs_and_names_everything():
+    done = subprocess.run(
+        [sys.executable, "-m", "nnlearn.doctor"], capture_output=True, text=True, check=True
+    )
+    told = [line.split()[0] for line in done.stdout.partition("\n\n")[0].splitlines()]
+    assert told == ["Python", "processor", "BLAS", "GPU", "browser", "Node", "MPI"]
+
+
+@pytest.mark.parametrize(
+    ("kernels", "avx512", "wide", "advised"),
+    [
+        ("Haswell", True, 0.5, True),
+        ("Haswell", True, 0.95, False),  # not worth it
+        ("Haswell", False, 0.5, False),
+        ("SkylakeX", True, 0.5, False),
+    ],
+)
+def test_narrow_kernels_are_noticed(kernels, avx512, wide, advised, monkeypatch):
+    monkeypatch.setattr(doctor, "threadpool_info", lambda: [OPENBLAS | {"architecture": kernels}])
+    monkeypatch.setattr(doctor, "_has_avx512", lambda: avx512)
+    monkeypatch.setattr(doctor, "_product_seconds", lambda with_: wide if with_ else 1.0)
+    found = doctor.blas()
+    assert ("OPENBLAS_CORETYPE=SkylakeX" in found.advice) is advised
+    assert kernels in found.value
+
+
+def test_a_product_is_timed_under_other_kernels():
+    assert 0 < doctor._product_seconds({"OPENBLAS_CORETYPE": "Haswell"}) < 60
+
+
+def test_without_a_library_that_answers(monkeypatch):
+    monkeypatch.setattr(doctor, "threadpool_info", list)
+    assert doctor.blas() == ("BLAS", doctor.blas().value, "")
+
+
+def test_what_is_missing_gets_advice(monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert doctor.find_browser() is None
+    assert doctor.program("browser", None, "install it") == ("browser", "none", "install it")
+    monkeypatch.setattr(doctor.gpu, "cupy_or_none", lambda: None)
+    assert doctor.graphics()[:2] == ("GPU", "none")
+    assert "not installed" in doctor.graphics().advice
+
+
+def test_the_advice_is_printed_once(monkeypatch, capsys):
+    findings = [doctor.Finding("a", "1"), doctor.Finding("b", "2", "mend it")]
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
+    doctor.main()
+    out = capsys.readouterr().out
+    assert out.endswith("What would be better\n- b: mend it.\n")
+    monkeypatch.setattr(doctor, "examine", lambda: findings[:1])
+    doctor.main()
+    assert "Nothing to mend." in capsys.readouterr().out
