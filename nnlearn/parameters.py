@@ -98,7 +98,8 @@ class Parameters(Mapping[str, Array]):
     def vector(self, vector: Array) -> None:
         if vector.shape != (self.layout.size,):
             raise ValueError(
-                f"Parameters: vector has shape {vector.shape}, expected ({self.layout.size},)"
+                f"Parameters: vector has shape {tuple(vector.shape)}, "
+                f"expected ({self.layout.size},)"
             )
         self._vector = vector
         self._views: dict[str, Array] = {}  # those into the old one

@@ -10,7 +10,13 @@ import pytest
 from shipped import watch
 
 NO_GPU = "no GPU"
-SPACES = ("numpy", "strict", "strict-device1", pytest.param("cupy", marks=pytest.mark.gpu))
+SPACES = (
+    "numpy",
+    "strict",
+    "strict-device1",
+    "torch",
+    pytest.param("cupy", marks=pytest.mark.gpu),
+)
 
 # The same examples every time; HYPOTHESIS_PROFILE=explore looks for new ones.
 hypothesis.settings.register_profile(

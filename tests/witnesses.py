@@ -49,6 +49,10 @@ def make_space(name):
         import array_api_compat.cupy as xp
 
         return Space(name, xp, array_api_compat.device(xp.zeros(1)))
+    if name == "torch":
+        import array_api_compat.torch as xp
+
+        return Space(name, xp, torch.device("cpu"))
     device = "device1" if name.endswith("device1") else "CPU_DEVICE"
     return Space(name, array_api_strict, array_api_strict.Device(device))
 
@@ -68,8 +72,8 @@ scales = st.sampled_from([1.0, 30.0, 1e4])
 
 def place(space, a, layout="plain"):
     """Put an array somewhere, with the same values but another order in memory."""
-    if a.ndim == 0 or layout == "plain":
-        return space.array(a)
+    if a.ndim == 0 or layout == "plain" or (space.name == "torch" and layout == "reversed"):
+        return space.array(a)  # PyTorch knows no steps backwards
     if layout == "transposed":
         return space.xp.permute_dims(
             space.array(np.ascontiguousarray(a.T)), tuple(reversed(range(a.ndim)))

@@ -1,4 +1,4 @@
-"""Which library holds the arrays: NumPy on the CPU, CuPy on the GPU.
+"""Which library holds the arrays: NumPy on the CPU, CuPy on the GPU, or PyTorch on either.
 
 Operations never ask which backend is current: they follow the arrays that they are given
 (`array_namespace`). The current backend only decides where *new* arrays are made: data that is
@@ -20,6 +20,7 @@ from nnlearn.arrays.typing import Array
 _NAMESPACES = {
     "numpy": "array_api_compat.numpy",
     "cupy": "array_api_compat.cupy",
+    "torch": "array_api_compat.torch",
     "array_api_strict": "array_api_strict",  # for tests: refuses what the standard does not promise
 }
 _current: tuple[str, Any, Any] | None = None  # (name, namespace, device), set at the first use
@@ -30,8 +31,9 @@ def use_backend(name: str, device: Any = None) -> None:
 
     Parameters
     ----------
-    name : {"numpy", "cupy"}
-        The library. "array_api_strict" is there for tests.
+    name : {"numpy", "cupy", "torch"}
+        The library. With "torch" the arrays are PyTorch's tensors, and its own derivatives are not
+        used. "array_api_strict" is there for tests.
     device : optional
         A device of that library, by default its default device; for CuPy its number, which then
         becomes the current one.

@@ -122,7 +122,7 @@ class Windows:
     def scatter(self, rows: Array, channels: int) -> Array:
         """Add every window's row to the pixels that it came from: the transpose of `gather`."""
         xp = array_namespace(rows)
-        count = rows.size // (math.prod(self.counts) * len(self.places) * channels)
+        count = math.prod(rows.shape) // (math.prod(self.counts) * len(self.places) * channels)
         rows = xp.reshape(rows, (count, *self.counts, len(self.places), channels))
         dx = xp.zeros((count, *self.padded, channels), dtype=rows.dtype, device=rows.device)
         for k, place in enumerate(self.places):

@@ -56,8 +56,8 @@ def test_initial_values_are_the_same_bits_everywhere(space):
 
 
 def test_an_unknown_backend_is_refused():
-    with pytest.raises(ValueError, match=r"use_backend: name is 'torch', expected .*'cupy'"):
-        nn.use_backend("torch")
+    with pytest.raises(ValueError, match=r"use_backend: name is 'jax', expected .*'cupy'"):
+        nn.use_backend("jax")
 
 
 def test_a_backend_that_cannot_be_used_says_so(monkeypatch):

@@ -87,7 +87,10 @@ def test_it_works_wherever_arrays_live(space, uninterrupted):
     assert all(type(v) is float for values in history.values() for v in values)
     if space.name != "cupy":  # on a GPU the chance of dropout is drawn there
         close(history["loss"], uninterrupted["loss"][:2], 1e-4, "loss")
-        close(history["validation_loss"], uninterrupted["validation_loss"][:2], 1e-4, "loss")
+        # A bias before a batch norm has a gradient of rounding errors, and Adam makes whole steps
+        # of it. Training does not feel them; the running mean, which lags behind, does.
+        rounding = 1e-2 if space.name == "torch" else 1e-4
+        close(history["validation_loss"], uninterrupted["validation_loss"][:2], rounding, "loss")
 
 
 def test_a_straight_line_is_found(rng):
