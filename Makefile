@@ -14,7 +14,7 @@ BLAS_THREADS ?= 1
 THREADS := OPENBLAS_NUM_THREADS=$(BLAS_THREADS) VECLIB_MAXIMUM_THREADS=$(BLAS_THREADS)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lab lint format execute lock bench clean
+.PHONY: help book test serve lab lint format execute lock bench gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ lock:  ## write requirements.txt anew from pyproject.toml
 
 bench: $(VENV)/.test  ## time training steps against PyTorch; the table, and its picture in _build/benchmarks
 	$(BIN)/python -m benchmarks $(BENCH)
+
+gpu: $(VENV)/.test  ## on a GPU: its tests, and training steps beside PyTorch; within eight minutes
+	$(BIN)/python -m benchmarks.gpu $(GPU)
 
 clean:  ## remove what was built; the environment stays (rm -r .venv removes it)
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

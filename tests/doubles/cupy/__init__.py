@@ -239,6 +239,15 @@ def result_type(*arrays_and_dtypes):
     return np.result_type(*map(unwrap, arrays_and_dtypes))
 
 
+class _MemoryPool:
+    def total_bytes(self):
+        return 0
+
+
+def get_default_memory_pool():
+    return _MemoryPool()
+
+
 def can_cast(from_, to, casting="safe"):
     return np.can_cast(unwrap(from_), to, casting)
 
