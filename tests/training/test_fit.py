@@ -508,9 +508,9 @@ def test_validation_that_does_not_fit_is_told_first():
     ("side", "wrong", "message"), [(0, -1, "-1"), (0, 7, "7"), (1, 5, "5"), (1, -2, "-2")]
 )
 def test_a_token_or_label_that_is_none_is_told_before_the_first_step(
-    which, place, side, wrong, message
+    backend, which, place, side, wrong, message
 ):
-    """Wherever in the data it lies; 7 tokens and 5 classes are known."""
+    """Wherever in the data it lies, on a device too; 7 tokens and 5 classes are known."""
     rng = np.random.default_rng(3)
     good = rng.integers(0, 7, (30, 4)), rng.integers(0, 5, (30, 4))
     bad = tuple(a.copy() for a in good)
@@ -518,6 +518,7 @@ def test_a_token_or_label_that_is_none_is_told_before_the_first_step(
     model = nn.Sequential(nn.Embedding(7, 3), nn.Dense(3, 5))
     params = model.init(0)
     pairs = {"data": good, "validation": good} | {which: bad}
+    pairs = {name: tuple(map(backend.array, pair)) for name, pair in pairs.items()}
     with pytest.raises(ValueError, match=f"contains {message}, expected") as caught:
         nn.fit(
             model,
@@ -530,7 +531,7 @@ def test_a_token_or_label_that_is_none_is_told_before_the_first_step(
             **pairs,
         )
     assert any(f"of {which}, those at" in note for note in caught.value.__notes__)
-    np.testing.assert_array_equal(params.vector, model.init(0).vector)
+    np.testing.assert_array_equal(nn.to_numpy(params.vector), nn.to_numpy(model.init(0).vector))
 
 
 def test_an_optimizer_of_other_parameters_is_refused():
