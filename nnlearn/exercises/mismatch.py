@@ -114,13 +114,15 @@ def _size(value: Any, expected: Any, allowed: float) -> str:
     error = np.abs(np.asarray(value, dtype=float) - np.asarray(expected, dtype=float))
     if value.ndim == 0:
         return f"It is off by {float(error):.3g}."
+    if value.size == 1:
+        return f"Its only entry is off by {float(error.reshape(())):.3g}."
     wrong = ~(error <= allowed)
     where = np.unravel_index(int(np.argmax(np.nan_to_num(error, nan=np.inf))), error.shape)
     index = ", ".join(str(int(i)) for i in where)
-    return (
-        f"{int(np.sum(wrong))} of its {value.size} entries are wrong; "
-        f"the worst, at index [{index}], is off by {float(error[where]):.3g}."
-    )
+    count, off = int(np.sum(wrong)), f"is off by {float(error[where]):.3g}."
+    if count == 1:
+        return f"1 of its {value.size} entries is wrong: the one at index [{index}] {off}"
+    return f"{count} of its {value.size} entries are wrong; the worst, at index [{index}], {off}"
 
 
 def same(before: Any, after: Any) -> bool:

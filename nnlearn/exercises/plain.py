@@ -1,6 +1,7 @@
-"""Letters of mathematics in words, for a terminal or a file whose encoding does not have them."""
+"""Mathematics as plain text: TeX for a terminal, and letters that an encoding does not have."""
 
 import codecs
+import re
 import unicodedata
 
 #: The name under which `codecs` knows the replacement: a stream's `errors`.
@@ -12,7 +13,7 @@ _WORDS = {
     "≠": "!=", "≈": "~", "×": "x", "·": "*", "⊙": "*", "∗": "*", "⟨": "<", "⟩": ">", "∂": "d",
     "∇": "grad ", "Σ": "sum ", "∑": "sum ", "∏": "prod ", "√": "sqrt ", "∞": "inf", "∈": " in ",
     "‖": "||", "ᵀ": "^T", "ᵗ": "^t", "′": "'", "‘": "'", "’": "'", "“": '"', "”": '"', "☆": "*",
-    "±": "+-", "²": "^2", "³": "^3", "½": "1/2",
+    "±": "+-", "²": "^2", "³": "^3", "½": "1/2", "λ": "lambda", "Λ": "Lambda",
 }  # fmt: skip
 _GREEK = ("GREEK SMALL LETTER ", "GREEK CAPITAL LETTER ")
 
@@ -39,3 +40,46 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(ERRORS, _replace)
+
+
+#: What TeX's commands are, if they are neither a Greek letter nor, as `\log` is, their own name.
+_COMMANDS = {
+    "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥", "ne": "≠", "approx": "≈", "to": "→", "in": "∈",
+    "cdot": "·", "times": "×", "odot": "⊙", "pm": "±", "dots": "…", "ldots": "…", "cdots": "…",
+    "partial": "∂", "nabla": "∇", "sum": "∑", "prod": "∏", "sqrt": "√", "infty": "∞",
+    "lambda": "λ", "Lambda": "Λ", "hat": "\u0302", "tilde": "\u0303", "bar": "\u0304",
+}  # fmt: skip
+_SILENT = ("mathrm", "mathsf", "mathbf", "operatorname", "text", "left", "right")
+
+
+def from_tex(text: str) -> str:
+    """Return Markdown whose short formulas, `$…$`, are plain text: `$e^{-z}$` is e^(-z)."""
+    return re.sub(r"\$([^$]+)\$", lambda found: _formula(found[1]), text)
+
+
+def _formula(tex: str) -> str:
+    tex = re.sub(r"\^\{?\\(mathsf *\{?T\}?|top)\}?", "ᵀ", tex)
+    tex = re.sub(r"\\[dt]?frac *(\{[^{}]*\}|\w) *(\{[^{}]*\}|\w)", r"{\1/\2}", tex)
+    tex = re.sub(r"\\[,;: ]", " ", tex)
+    tex = re.sub(r"\\([A-Za-z]+)( *)", _command, tex)
+    while (simpler := re.sub(r"\{([^{}]*)\}", _group, tex)) != tex:
+        tex = simpler
+    return re.sub(r"([\u0302-\u0304]) *([^\W_])", r"\2\1", tex)  # an accent follows its letter
+
+
+def _command(found: re.Match[str]) -> str:
+    name, space = found.groups()
+    if name in _SILENT:
+        return ""
+    size = "SMALL" if name.islower() else "CAPITAL"
+    try:
+        letter = unicodedata.lookup(f"GREEK {size} LETTER {name.removeprefix('var')}")
+    except KeyError:
+        letter = name
+    return _COMMANDS.get(name, letter) + space
+
+
+def _group(found: re.Match[str]) -> str:
+    """Return what stands in braces, in round brackets where it is more than a word."""
+    inside = found[1]
+    return inside if re.fullmatch(r"\w*", inside) else f"({inside})"

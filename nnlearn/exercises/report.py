@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
+from nnlearn.exercises import plain
 from nnlearn.exercises.notebook import Pristine
 from nnlearn.exercises.verdict import Result
 
@@ -109,7 +110,7 @@ def _without_first(message: str) -> str:
 def _plain(text: str) -> str:
     """Return a hint's Markdown as one paragraph for a terminal."""
     text = re.sub(r"\{(?:eq|doc|ref)\}`([^`]*)`", r"\1", text)
-    return " ".join(text.split())
+    return " ".join(plain.from_tex(text).split())
 
 
 def _filled(text: str, width: int) -> str:

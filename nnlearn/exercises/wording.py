@@ -1,6 +1,5 @@
 """How the checks put into words what a learner wrote, called and raised."""
 
-import inspect
 import linecache
 import reprlib
 import traceback
@@ -59,14 +58,28 @@ def error(raised: BaseException, function: Callable[..., Any]) -> str:
     """Say what the learner's function raised, with the line of its cell where it happened."""
     text = f"Your answer stopped with {type(raised).__name__}"
     text += f": {raised}" if str(raised) else "."
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    frames = traceback.extract_tb(raised.__traceback__)
-    own = [frame for frame in frames if code and frame.filename == code.co_filename]
+    own = _own_lines(raised, function)
     if own:
-        number = own[-1].lineno or 0
-        line = linecache.getline(own[-1].filename, number).strip()
+        # The answer is called first, perhaps through `nn.vjp`; other cells only from there.
+        cell = own[0][0]
+        number = [number for file, number in own if file == cell][-1]
+        line = linecache.getline(cell, number).strip()
         text += f"\nIt happened in line {number} of the cell" + (f": {line}" if line else "")
     return text
+
+
+def _own_lines(raised: BaseException, function: Callable[..., Any]) -> list[tuple[str, int]]:
+    """Return file and line of each frame that is the learner's: a notebook is `__main__`."""
+    modules = {"__main__", getattr(function, "__module__", None)}
+    named = [
+        (str(frame.f_globals.get("__name__")), frame.f_code.co_filename, number)
+        for frame, number in traceback.walk_tb(raised.__traceback__)
+    ]
+    return [
+        (file, number)
+        for name, file, number in named
+        if name in modules and name.partition(".")[0] != "nnlearn"
+    ]
 
 
 def sentence(text: str) -> str:

@@ -10,10 +10,13 @@ import time
 
 import pytest
 from exercise_course import RIGHT
+from paths import ROOT
 
-from nnlearn.exercises import plain, progress, run
+from nnlearn.exercises import notebook, plain, progress, run
 from nnlearn.exercises.report import Report
 from nnlearn.exercises.verdict import Result
+
+EXERCISES = sorted((ROOT / "book" / "exercises").glob("*.ipynb"))
 
 
 def states(text):
@@ -213,7 +216,7 @@ def test_a_report_is_printed_whatever_the_code_page(course, tmp_path, page):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("σ Θ", "sigma Theta"),
+        ("σ Θ λ", "sigma Theta lambda"),
         ("Jᵀ − ₁", "J^T - 1"),
         ("ŷ é C̃", "y e C"),
         ("a … b", "a ... b"),
@@ -223,6 +226,32 @@ def test_a_report_is_printed_whatever_the_code_page(course, tmp_path, page):
 )
 def test_letters_of_mathematics_have_words(text, said):
     assert text.encode("ascii", plain.ERRORS).decode() == said
+
+
+@pytest.mark.parametrize(
+    ("tex", "said"),
+    [
+        ("where is $W_{hh}$, and $x_j$?", "where is W_hh, and x_j?"),
+        (r"$\tanh(w h)$, $\log r$", "tanh(w h), log r"),
+        (r"$\sigma'(z)$, $\eta\lambda$, $\varepsilon \le \Theta$", "σ'(z), ηλ, ε ≤ Θ"),
+        (r"$e^{-z} = C_{T-1}^2$, $2/\lambda_{\max}$", "e^(-z) = C_(T-1)^2, 2/λ_max"),
+        (r"$J^{\mathsf T} u$, $W^\top$, $\mathrm d\tilde u_n$", "Jᵀ u, Wᵀ, du\u0303_n"),
+        (r"$\hat{x}_{nd}$, $\sqrt\mu$, $\sqrt{a + b}$", "x\u0302_nd, √μ, √(a + b)"),
+        (r"$\tfrac 12 (1 + \tanh \frac{u}{2})$", "(1/2) (1 + tanh (u/2))"),
+        (r"$\operatorname{softplus}(z) - 24\,x$", "softplus(z) - 24 x"),
+        (r"`'\n' {x} ** 2`", r"`'\n' {x} ** 2`"),
+    ],
+)
+def test_formulas_of_a_hint_are_plain_text(tex, said):
+    assert plain.from_tex(tex) == said
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
+def test_no_hint_of_the_course_shows_tex(path):
+    for exercise in notebook.read_pristine(path).exercises.values():
+        shown = plain.from_tex(exercise.folded("hint"))
+        words = re.sub(r"(\{\w+\})?`[^`]*`", "", shown)  # without code and references
+        assert not re.search(r"[$\\{}]|frac", words), shown
 
 
 def test_the_course_s_own_notebook_is_not_a_copy(reader, course, monkeypatch):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+import nnlearn as nn
 from nnlearn.exercises.checking import Check
 from nnlearn.exercises.failures import CheckFailed, NotAnswered
 from nnlearn.exercises.measuring import numerical_gradient
@@ -72,6 +73,22 @@ def test_call_shows_the_learner_s_error_and_line():
     assert "ValueError: cannot reshape" in text
     assert re.search(r"in line \d+ of the cell: return y\.reshape\(2, 2\)", text)
     assert "Tried: answer([0., 1., 2.])" in text
+
+
+def test_the_line_is_the_learner_s_also_where_the_package_calls_the_answer():
+    cell = "import nnlearn as nn\n@nn.differentiable\ndef answer(x):\n    return x, lambda dy: y\n"
+    names = {"__name__": "__main__"}
+    exec(compile(cell, "a cell", "exec"), names)
+    _, backward = check().call(nn.vjp, names["answer"], np.ones(2))
+    text = said(lambda: check().call(backward, np.ones(2)))
+    assert "NameError" in text
+    assert "It happened in line 4 of the cell" in text
+
+
+def test_a_line_of_the_package_is_never_taken_for_one_of_the_cell():
+    text = said(lambda: check().call(nn.vjp, nn.differentiable(lambda x: 2 * x), np.ones(2)))
+    assert "stopped with TypeError" in text
+    assert "of the cell" not in text
 
 
 @pytest.mark.parametrize(
@@ -145,7 +162,11 @@ def test_close_says_how_far_off_and_where():
     text = said(lambda: check().close(value, np.zeros((2, 3)), name="dW"))
     assert "dW is not right. 2 of its 6 entries are wrong" in text
     assert "at index [1, 2], is off by 5." in text
-    assert "off by 0.25" in said(lambda: check().close(1.25, 1.0))
+    value[0, 1] = 0.0
+    text = said(lambda: check().close(value, np.zeros((2, 3))))
+    assert "1 of its 6 entries is wrong: the one at index [1, 2] is off by 5." in text
+    assert "Its only entry is off by 0.25." in said(lambda: check().close([[1.25]], [[1.0]]))
+    assert "It is off by 0.25." in said(lambda: check().close(1.25, 1.0))
 
 
 RIGHT = np.array([[1.0, 2.0], [3.0, 5.0]])

@@ -38,6 +38,21 @@ def distance(x, w, b):
     return np.abs(x @ w + b) / np.sqrt(np.sum(w * w))
 
 
+# %% 1.2 the bias is added in the end | it is divided too
+def distance(x, w, b):
+    return x @ w / np.linalg.norm(w) + b
+
+
+# %% 1.2 the length of the points | not of x
+def distance(x, w, b):
+    return (x @ w + b) / np.linalg.norm(x, axis=1)
+
+
+# %% 1.2 the sides exchanged | points to it
+def distance(x, w, b):
+    return -(x @ w + b) / np.linalg.norm(w)
+
+
 # %% 1.3 the limit in place of the bias | z = 1.5
 gates = {
     "and": ([1, 1], 1.5),
@@ -127,6 +142,13 @@ def neuron_gradient(x, w, b, y):
     return x.T @ dz, np.sum(dz)
 
 
+# %% 1.6 the slope of another activation, no constant factor | 3 of its 3 entries are wrong
+def neuron_gradient(x, w, b, y):
+    a = nn.sigmoid(x @ w + b)
+    dz = (a - y) * (1 - a**2) / len(y)
+    return x.T @ dz, np.sum(dz)
+
+
 # %% 1.7 z in place of the distance | how long is w
 origin_distance = -10
 when_scaled = "stays"
@@ -180,6 +202,13 @@ def tanh_neuron_gradient(x, w, b, y):
     return x.T @ dz, np.sum(dz)
 
 
+# %% 1.8 the square outside the bracket | 3 of its 3 entries are wrong
+def tanh_neuron_gradient(x, w, b, y):
+    a = np.tanh(x @ w + b)
+    dz = 2 * (a - y) * (1 - a) ** 2 / len(y)
+    return x.T @ dz, np.sum(dz)
+
+
 # %% 1.9 scored on the training part | on the training set
 def accuracy(x_train, y_train, x_test, y_test):
     x_train, x_test = nn.data.standardize_columns(x_train, x_test)
@@ -205,7 +234,88 @@ def accuracy(x_train, y_train, x_test, y_test):
 best_partner = "worst area"
 
 
-# %% 1.9 a partner that says the same again | another one is
+# %% 1.9 in per cent | not per cent
+def accuracy(x_train, y_train, x_test, y_test):
+    x_train, x_test = nn.data.standardize_columns(x_train, x_test)
+    w, b = np.zeros(2), 0.0
+    for _ in range(300):
+        error = (nn.sigmoid(x_train @ w + b) - y_train) / len(y_train)
+        w, b = w - x_train.T @ error, b - np.sum(error)
+    return 100 * np.mean((x_test @ w + b > 0) == y_test)
+
+
+best_partner = "worst area"
+
+
+# %% 1.9 a count | not their share
+def accuracy(x_train, y_train, x_test, y_test):
+    x_train, x_test = nn.data.standardize_columns(x_train, x_test)
+    w, b = np.zeros(2), 0.0
+    for _ in range(300):
+        error = (nn.sigmoid(x_train @ w + b) - y_train) / len(y_train)
+        w, b = w - x_train.T @ error, b - np.sum(error)
+    return np.sum((x_test @ w + b > 0) == y_test)
+
+
+best_partner = "worst area"
+
+
+# %% 1.9 the share of wrong answers | share of wrong
+def accuracy(x_train, y_train, x_test, y_test):
+    x_train, x_test = nn.data.standardize_columns(x_train, x_test)
+    w, b = np.zeros(2), 0.0
+    for _ in range(300):
+        error = (nn.sigmoid(x_train @ w + b) - y_train) / len(y_train)
+        w, b = w - x_train.T @ error, b - np.sum(error)
+    return np.mean((x_test @ w + b > 0) != y_test)
+
+
+best_partner = "worst area"
+
+
+# %% 1.9 each part by itself | standardised by itself
+def accuracy(x_train, y_train, x_test, y_test):
+    x_train = (x_train - x_train.mean(axis=0)) / x_train.std(axis=0)
+    x_test = (x_test - x_test.mean(axis=0)) / x_test.std(axis=0)
+    w, b = np.zeros(2), 0.0
+    for _ in range(300):
+        error = (nn.sigmoid(x_train @ w + b) - y_train) / len(y_train)
+        w, b = w - x_train.T @ error, b - np.sum(error)
+    return np.mean((x_test @ w + b > 0) == y_test)
+
+
+best_partner = "worst area"
+
+
+# %% 1.9 both parts together | not those of the training part
+def accuracy(x_train, y_train, x_test, y_test):
+    both = np.concatenate([x_train, x_test])
+    mean, deviation = both.mean(axis=0), both.std(axis=0)
+    x_train, x_test = (x_train - mean) / deviation, (x_test - mean) / deviation
+    w, b = np.zeros(2), 0.0
+    for _ in range(300):
+        error = (nn.sigmoid(x_train @ w + b) - y_train) / len(y_train)
+        w, b = w - x_train.T @ error, b - np.sum(error)
+    return np.mean((x_test @ w + b > 0) == y_test)
+
+
+best_partner = "worst area"
+
+
+# %% 1.9 the arguments in the wrong order | not those of the training part
+def accuracy(x_train, y_train, x_test, y_test):
+    x_test, x_train = nn.data.standardize_columns(x_test, x_train)
+    w, b = np.zeros(2), 0.0
+    for _ in range(300):
+        error = (nn.sigmoid(x_train @ w + b) - y_train) / len(y_train)
+        w, b = w - x_train.T @ error, b - np.sum(error)
+    return np.mean((x_test @ w + b > 0) == y_test)
+
+
+best_partner = "worst area"
+
+
+# %% 1.9 a partner that says the same again | more lumps in 100
 def accuracy(x_train, y_train, x_test, y_test):
     x_train, x_test = nn.data.standardize_columns(x_train, x_test)
     w, b = np.zeros(2), 0.0

@@ -23,6 +23,12 @@ def poisson_loss(z, y):
     return np.mean(np.exp(z) - y * z), (1 - y) / len(y)
 
 
+# %% 2.1 log y! is left in | does not depend on z
+def poisson_loss(z, y):
+    factorials = [np.sum(np.log(np.arange(1, count + 1))) for count in y]
+    return np.mean(np.exp(z) - y * z + factorials), (np.exp(z) - y) / len(y)
+
+
 # %% 2.2 only the diagonal of the Jacobian | sigmoid's derivative
 def softmax_backward(p, dp):
     return p * (1 - p) * dp
@@ -48,6 +54,11 @@ def softmax_backward(p, dp):
     return p * (dp - np.mean(dp, axis=-1, keepdims=True))
 
 
+# %% 2.2 the sum is not weighted | the sum to be subtracted
+def softmax_backward(p, dp):
+    return p * (dp - np.sum(dp, axis=-1, keepdims=True))
+
+
 # %% 2.2 the factor in front is forgotten | factor p in front
 def softmax_backward(p, dp):
     return dp - np.sum(p * dp, axis=-1, keepdims=True)
@@ -70,6 +81,16 @@ def stable_cross_entropy(z, y):
     return np.mean(np.maximum(z, 0) + np.log(1 + np.exp(-np.abs(z))) - y * z)
 
 
+# %% 2.3 yz is taken away last | what comes first?
+def stable_cross_entropy(z, y):
+    return np.mean(np.logaddexp(0, z) - y * z)
+
+
+# %% 2.3 the package's loss | without the package
+def stable_cross_entropy(z, y):
+    return nn.sigmoid_cross_entropy(z, y)
+
+
 # %% 2.3 a sign | The loss is not right
 def stable_cross_entropy(z, y):
     return np.mean(np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) + y * z)
@@ -89,6 +110,14 @@ largest_rate, best_rate, contraction, steps, momentum_contraction = 2 / 9, 1 / 9
 
 # %% 2.4 the gain instead of what is left | what is left
 largest_rate, best_rate, contraction, steps, momentum_contraction = 2 / 9, 0.2, 0.2, 31, 0.5
+
+
+# %% 2.4 with its sign | never negative
+largest_rate, best_rate, contraction, steps, momentum_contraction = 2 / 9, 0.2, -0.8, 31, 0.5
+
+
+# %% 2.4 not rounded | steps come whole
+largest_rate, best_rate, contraction, steps, momentum_contraction = 2 / 9, 0.2, 0.8, 30.96, 0.5
 
 
 # %% 2.4 rounded down | one too few
@@ -124,10 +153,66 @@ def nesterov_step(theta, v, gradient, rate, mu):
     return theta - rate * v, v
 
 
+# %% 2.5 the rate in the velocity | η does not belong
+def nesterov_step(theta, v, gradient, rate, mu):
+    v = mu * v + rate * gradient(theta - mu * v)
+    return theta - v, v
+
+
+# %% 2.5 the rate in the velocity, downhill | neither η nor a minus
+def nesterov_step(theta, v, gradient, rate, mu):
+    v = mu * v - rate * gradient(theta + mu * v)
+    return theta + v, v
+
+
+# %% 2.5 the package's form | the package's step
+def nesterov_step(theta, v, gradient, rate, mu):
+    g = gradient(theta)
+    v = mu * v + g
+    return theta - rate * (g + mu * v), v
+
+
 # %% 2.5 the old velocity is used | new velocity
 def nesterov_step(theta, v, gradient, rate, mu):
     new_v = mu * v + gradient(theta - rate * mu * v)
     return theta - rate * v, new_v
+
+
+# %% 2.6 as it is given | both faults
+def adam_step(theta, m, s, g, t, rate, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * g
+    s = beta2 * s + (1 - beta2) * g**2
+    m_hat = m / (1 - beta1**t)
+    s_hat = s / (1 - beta1**t)
+    theta = theta - rate * m_hat / np.sqrt(s_hat + eps)
+    return theta, m, s
+
+
+# %% 2.6 the correction of m instead | the β of s
+def adam_step(theta, m, s, g, t, rate, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * g
+    s = beta2 * s + (1 - beta2) * g**2
+    m_hat = m / (1 - beta2**t)
+    s_hat = s / (1 - beta2**t)
+    return theta - rate * m_hat / (np.sqrt(s_hat) + eps), m, s
+
+
+# %% 2.6 both corrections are exchanged | of the other one
+def adam_step(theta, m, s, g, t, rate, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * g
+    s = beta2 * s + (1 - beta2) * g**2
+    m_hat = m / (1 - beta2**t)
+    s_hat = s / (1 - beta1**t)
+    return theta - rate * m_hat / (np.sqrt(s_hat) + eps), m, s
+
+
+# %% 2.6 the unit of ε is mended inside the root | not as its square
+def adam_step(theta, m, s, g, t, rate, beta1, beta2, eps):
+    m = beta1 * m + (1 - beta1) * g
+    s = beta2 * s + (1 - beta2) * g**2
+    m_hat = m / (1 - beta1**t)
+    s_hat = s / (1 - beta2**t)
+    return theta - rate * m_hat / np.sqrt(s_hat + eps**2), m, s
 
 
 # %% 2.6 only the root is mended | own β
@@ -192,7 +277,11 @@ sgd_factor, momentum_factor, adam_factor, first_step, noise_factor = 1000, 1000,
 sgd_factor, momentum_factor, adam_factor, first_step, noise_factor = 1000, 1000, 1, 0.01, 0.25
 
 
-# %% 2.8 gradient descent | Gradient descent cannot
+# %% 2.7 four times is taken for twice | how many times
+sgd_factor, momentum_factor, adam_factor, first_step, noise_factor = 1000, 1000, 1, 0.01, 0.707
+
+
+# %% 2.8 gradient descent | κ is about 470
 rate, momentum = 0.24, 0
 
 

@@ -36,6 +36,12 @@ def full_jacobian(f, x):
     return np.diag(backward(np.ones_like(y)))
 
 
+# %% 3.2 measured with central differences | this is measured
+def full_jacobian(f, x, h=1e-5):
+    columns = [(f(x + h * unit) - f(x - h * unit)) / (2 * h) for unit in np.eye(x.size)]
+    return np.stack(columns, axis=1)
+
+
 # %% 3.3 the tanh is passed over on the way back | tanh's backward function is missing
 def gradients(x, W, b, labels):
     z, backward_dense = nn.vjp(nn.dense, x, W, b)
@@ -57,6 +63,14 @@ def gradients(x, W, b, labels):
     a, backward_tanh = nn.vjp(nn.tanh, z)
     loss, backward_loss = nn.vjp(nn.softmax_cross_entropy, a, labels)
     return backward_loss(backward_tanh(backward_dense(np.ones_like(z))))
+
+
+# %% 3.3 the loss is taken for its own gradient | is not the loss
+def gradients(x, W, b, labels):
+    z, backward_dense = nn.vjp(nn.dense, x, W, b)
+    a, backward_tanh = nn.vjp(nn.tanh, z)
+    loss, backward_loss = nn.vjp(nn.softmax_cross_entropy, a, labels)
+    return backward_dense(backward_tanh(backward_loss(loss)))
 
 
 # %% 3.4 the second use overwrites the first | direct one is lost
@@ -85,7 +99,7 @@ def gate(x, W):
     return x * g, backward
 
 
-# %% 3.4 as it was given | only one of its two uses
+# %% 3.4 as it was given | if W were zero
 @nn.differentiable
 def gate(x, W):
     g, backward_sigmoid = nn.vjp(nn.sigmoid, x @ W.T)
@@ -127,6 +141,20 @@ def normalize(x):
     return x / length, lambda dy: (dy - x * np.sum(dy * x)) / length
 
 
+# %% 3.5 both terms with the length of one | divided by the length too seldom
+@nn.differentiable
+def normalize(x):
+    length = np.sqrt(np.sum(x * x))
+    return x / length, lambda dy: dy / length - x * np.sum(x * dy) / length**2
+
+
+# %% 3.5 a gradient in place of a backward function | line 4 of the cell
+@nn.differentiable
+def normalize(x):
+    length = np.sqrt(np.sum(x * x))
+    return x / length, dy / length
+
+
 # %% 3.6 the step of float64 | float64
 best_step = (3 * 2.0**-52 / 24) ** (1 / 3)
 truncation_grows = 100
@@ -135,6 +163,60 @@ rounding_grows = 10
 
 # %% 3.6 the power of the forward difference | 1/2
 best_step = (3 * 2.0**-23 / 24) ** (1 / 2)
+truncation_grows = 100
+rounding_grows = 10
+
+
+# %% 3.6 the third derivative is forgotten | f''' is missing
+best_step = (3 * 2.0**-23) ** (1 / 3)
+truncation_grows = 100
+rounding_grows = 10
+
+
+# %% 3.6 the three is forgotten | before ε is missing
+best_step = (2.0**-23 / 24) ** (1 / 3)
+truncation_grows = 100
+rounding_grows = 10
+
+
+# %% 3.6 the second derivative | 12 is the second derivative
+best_step = (3 * 2.0**-23 / 12) ** (1 / 3)
+truncation_grows = 100
+rounding_grows = 10
+
+
+# %% 3.6 the first derivative | 4 is the first derivative
+best_step = (3 * 2.0**-23 / 4) ** (1 / 3)
+truncation_grows = 100
+rounding_grows = 10
+
+
+# %% 3.6 the size in the chapter | near 1. How large
+best_step = 1e-2
+truncation_grows = 100
+rounding_grows = 10
+
+
+# %% 3.6 epsilon alone | alone is the size
+best_step = 2.0 ** (-23 / 3)
+truncation_grows = 100
+rounding_grows = 10
+
+
+# %% 3.6 a guess | best_step is far too long
+best_step = 0.1
+truncation_grows = 100
+rounding_grows = 10
+
+
+# %% 3.6 a guess that is smaller | best_step is too short
+best_step = 1e-3
+truncation_grows = 100
+rounding_grows = 10
+
+
+# %% 3.6 no step at all | positive number
+best_step = 0
 truncation_grows = 100
 rounding_grows = 10
 
@@ -169,6 +251,13 @@ def two_sides(f, x, v, u, h=1e-5):
 def two_sides(f, x, v, u, h=1e-5):
     Jv = (f(x + h * v) - f(x - h * v)) / (2 * h)
     return np.sum(Jv * u), np.sum(Jv * u)
+
+
+# %% 3.7 both sides from the backward function | must be measured
+def two_sides(f, x, v, u, h=1e-5):
+    y, backward = nn.vjp(f, x)
+    J = np.stack([backward(unit) for unit in np.eye(y.size)])
+    return np.sum(J @ v * u), np.sum(v * backward(u))
 
 
 # %% 3.8 asked at zero | more than one row

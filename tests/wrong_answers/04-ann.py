@@ -18,6 +18,26 @@ parameters = 203530
 rank = 5
 lowest_loss = 0.5
 
+# %% 4.1 no biases in the last layer | the last layer have biases
+parameters = 784 * 256 + 256 + 256 * 10
+rank = 5
+lowest_loss = 0.69
+
+# %% 4.1 all sizes multiplied | do their sizes multiply
+parameters = 784 * 256 * 10
+rank = 5
+lowest_loss = 0.69
+
+# %% 4.1 the sum over the four points | sum over the four
+parameters = 203530
+rank = 5
+lowest_loss = 4 * np.log(2)
+
+# %% 4.1 one digit only | rounded too far
+parameters = 203530
+rank = 5
+lowest_loss = 0.7
+
 
 # %% 4.2 no activation | activation is missing
 def layer_in_columns(W, X, b):
@@ -63,6 +83,19 @@ def skip_backward(dy, x, W, b):
     return dy + dz @ W, dz.T @ x, dz
 
 
+# %% 4.3 the mask is taken from y | is y what the relu was given
+def skip_backward(dy, x, W, b):
+    y = x + np.maximum(x @ W.T + b, 0)
+    dz = dy * (y > 0)
+    return dy + dz @ W, dz.T @ x, dz.sum(axis=0)
+
+
+# %% 4.3 the shortcut is masked as well | does the shortcut
+def skip_backward(dy, x, W, b):
+    dz = dy * (x @ W.T + b > 0)
+    return dz + dz @ W, dz.T @ x, dz.sum(axis=0)
+
+
 # %% 4.4 the negative side is ignored | right for relu
 def leaky_variance(D, slope):
     return 2 / D
@@ -76,6 +109,26 @@ def leaky_variance(D, slope):
 # %% 4.4 standard deviation in place of variance | standard deviation
 def leaky_variance(D, slope):
     return np.sqrt(2 / ((1 + slope**2) * D))
+
+
+# %% 4.4 no activation at all | without a bend
+def leaky_variance(D, slope):
+    return 1 / D
+
+
+# %% 4.4 each sign has all of the mean square | one half of the numbers
+def leaky_variance(D, slope):
+    return 1 / ((1 + slope**2) * D)
+
+
+# %% 4.4 turned over | the smaller the weights
+def leaky_variance(D, slope):
+    return (1 + slope**2) / (2 * D)
+
+
+# %% 4.4 the square of the sum of the slopes | square of a sum
+def leaky_variance(D, slope):
+    return 2 / ((1 + slope) ** 2 * D)
 
 
 # %% 4.5 no division | what is divided
@@ -102,6 +155,18 @@ def dropout(x, p, generator):
     return x * m / (1 - p), lambda dy: dy * m
 
 
+# %% 4.5 NumPy's own random numbers | generator that is given
+def dropout(x, p, generator):
+    factor = (np.random.random(x.shape) >= p) / (1 - p)
+    return x * factor, lambda dy: dy * factor
+
+
+# %% 4.5 a generator of its own | generator that is given
+def dropout(x, p, generator):
+    factor = (np.random.default_rng(0).random(x.shape) >= p) / (1 - p)
+    return x * factor, lambda dy: dy * factor
+
+
 # %% 4.6 the mean is a constant | mean depends on x
 def batch_norm_backward(dy, x, gamma, eps=1e-5):
     s = np.sqrt(x.var(axis=0) + eps)
@@ -121,6 +186,54 @@ def batch_norm_backward(dy, x, gamma, eps=1e-5):
     x_hat = (x - x.mean(axis=0)) / s
     g = gamma * dy
     return g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)
+
+
+# %% 4.6 sums in place of means | is not a mean yet
+def batch_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) / s
+    g = gamma * dy
+    return (g - g.sum(axis=0) - x_hat * (g * x_hat).sum(axis=0)) / s
+
+
+# %% 4.6 the last term is added | wrong sign
+def batch_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) / s
+    g = gamma * dy
+    return (g - g.mean(axis=0) + x_hat * (g * x_hat).mean(axis=0)) / s
+
+
+# %% 4.6 no x_hat in front of the mean | should it be?
+def batch_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) / s
+    g = gamma * dy
+    return (g - g.mean(axis=0) - (g * x_hat).mean(axis=0)) / s
+
+
+# %% 4.6 no x_hat inside the mean | not the gradient alone
+def batch_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) / s
+    g = gamma * dy
+    return (g - g.mean(axis=0) - x_hat * g.mean(axis=0)) / s
+
+
+# %% 4.6 no gamma in the last term | γ is missing in the last term
+def batch_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) / s
+    g = gamma * dy
+    return (g - g.mean(axis=0) - x_hat * (dy * x_hat).mean(axis=0)) / s
+
+
+# %% 4.6 no gamma in the mean | γ is missing in the mean
+def batch_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) / s
+    g = gamma * dy
+    return (g - dy.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) / s
 
 
 # %% 4.7 gamma in front of the means | cannot stand in front
@@ -147,6 +260,58 @@ def layer_norm_backward(dy, x, gamma, eps=1e-5):
     return (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) / s
 
 
+# %% 4.7 the scale is a constant | scale depends on x
+def layer_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=1, keepdims=True)) / s
+    g = gamma * dy
+    return (g - g.mean(axis=1, keepdims=True)) / s
+
+
+# %% 4.7 sums in place of means | is not a mean yet
+def layer_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=1, keepdims=True)) / s
+    g = gamma * dy
+    stretch = (g * x_hat).sum(axis=1, keepdims=True)
+    return (g - g.sum(axis=1, keepdims=True) - x_hat * stretch) / s
+
+
+# %% 4.7 the last term is added | wrong sign
+def layer_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=1, keepdims=True)) / s
+    g = gamma * dy
+    stretch = (g * x_hat).mean(axis=1, keepdims=True)
+    return (g - g.mean(axis=1, keepdims=True) + x_hat * stretch) / s
+
+
+# %% 4.7 batch normalisation's | of batch normalisation
+def layer_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=0) + eps)
+    x_hat = (x - x.mean(axis=0)) / s
+    g = gamma * dy
+    return (g - g.mean(axis=0) - x_hat * (g * x_hat).mean(axis=0)) / s
+
+
+# %% 4.7 no x_hat in front of the mean | same for all features
+def layer_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=1, keepdims=True)) / s
+    g = gamma * dy
+    stretch = (g * x_hat).mean(axis=1, keepdims=True)
+    return (g - g.mean(axis=1, keepdims=True) - stretch) / s
+
+
+# %% 4.7 no gamma in the last term | γ is missing in the last term
+def layer_norm_backward(dy, x, gamma, eps=1e-5):
+    s = np.sqrt(x.var(axis=1, keepdims=True) + eps)
+    x_hat = (x - x.mean(axis=1, keepdims=True)) / s
+    g = gamma * dy
+    stretch = (dy * x_hat).mean(axis=1, keepdims=True)
+    return (g - g.mean(axis=1, keepdims=True) - x_hat * stretch) / s
+
+
 # %% 4.8 slopes in place of changes of slope | awake already
 def interpolating_weights(t, y):
     K = len(t) - 1
@@ -160,7 +325,7 @@ def interpolating_weights(t, y):
     return np.ones((K, 1)), -t[:-1], changes[None, :], np.zeros(1)
 
 
-# %% 4.8 the sign of the knots | is not right
+# %% 4.8 the sign of the knots | wake up at the knots
 def interpolating_weights(t, y):
     K = len(t) - 1
     changes = np.diff(np.diff(y) / np.diff(t), prepend=0)
@@ -175,10 +340,30 @@ def standardize_fold(x_train, x_test):
     return standard(x_train), standard(x_test)
 
 
-# %% 4.9 the mean of everything, the deviation of the training rows | is not right
+# %% 4.9 the mean of everything, the deviation of the training rows | a say in the mean.
 def standardize_fold(x_train, x_test):
     mean = np.concatenate([x_train, x_test]).mean(axis=0)
     return (x_train - mean) / x_train.std(axis=0), (x_test - mean) / x_train.std(axis=0)
+
+
+# %% 4.9 only the training rows are mended | still have a say
+def standardize_fold(x_train, x_test):
+    everything = np.concatenate([x_train, x_test])
+    train = (x_train - x_train.mean(axis=0)) / x_train.std(axis=0)
+    return train, (x_test - everything.mean(axis=0)) / everything.std(axis=0)
+
+
+# %% 4.9 the deviation of everything, the mean of the training rows | a say in the deviation
+def standardize_fold(x_train, x_test):
+    mean, deviation = x_train.mean(axis=0), np.concatenate([x_train, x_test]).std(axis=0)
+    return (x_train - mean) / deviation, (x_test - mean) / deviation
+
+
+# %% 4.9 as it was given | a say in the mean and the deviation
+def standardize_fold(x_train, x_test):
+    everything = np.concatenate([x_train, x_test])
+    mean, deviation = everything.mean(axis=0), everything.std(axis=0)
+    return (x_train - mean) / deviation, (x_test - mean) / deviation
 
 
 # %% 4.10 the costs have changed places | changed places
@@ -217,6 +402,33 @@ def cost(p, y, threshold, miss, alarm):
     return np.mean(alarm * ((y == 1) & (p < threshold)) + miss * ((y == 0) & (p >= threshold)))
 
 
+# %% 4.10 at the threshold called well | not called ill here
+def threshold_for(miss, alarm):
+    return alarm / (miss + alarm)
+
+
+def cost(p, y, threshold, miss, alarm):
+    return np.mean(miss * ((y == 1) & (p <= threshold)) + alarm * ((y == 0) & (p > threshold)))
+
+
+# %% 4.10 at the threshold forgotten | costs nothing here
+def threshold_for(miss, alarm):
+    return alarm / (miss + alarm)
+
+
+def cost(p, y, threshold, miss, alarm):
+    return np.mean(miss * ((y == 1) & (p < threshold)) + alarm * ((y == 0) & (p > threshold)))
+
+
+# %% 4.10 what is expected | what happened stands in y
+def threshold_for(miss, alarm):
+    return alarm / (miss + alarm)
+
+
+def cost(p, y, threshold, miss, alarm):
+    return np.mean(np.where(p >= threshold, (1 - p) * alarm, p * miss))
+
+
 # %% 4.11 still small | what is left after ten
 def deep(seed, x, y):
     start = nn.initializers.normal(0.01)
@@ -237,6 +449,18 @@ def deep(seed, x, y):
     for _ in range(9):
         layers += [nn.Dense(64, 64, initializer=start), nn.ReLU()]
     model = nn.Sequential(*layers, nn.Dense(64, 10, initializer=start))
+    params = model.init(seed)
+    settings = {"seed": seed, "progress": False}
+    nn.fit(model, params, nn.softmax_cross_entropy, (x, y), nn.Adam(1e-3), 12, **settings)
+    return model, params
+
+
+# %% 4.11 no relus | Without a bend between them
+def deep(seed, x, y):
+    layers = [nn.Dense(784, 64)]
+    for _ in range(9):
+        layers += [nn.Dense(64, 64)]
+    model = nn.Sequential(*layers, nn.Dense(64, 10))
     params = model.init(seed)
     settings = {"seed": seed, "progress": False}
     nn.fit(model, params, nn.softmax_cross_entropy, (x, y), nn.Adam(1e-3), 12, **settings)

@@ -18,6 +18,31 @@ parameters = 128 * (16 + 128 + 1)
 steps = 21
 sigmoid_share = 1024
 
+# %% 6.1 a bias for each matrix | one bias, not two
+parameters = 128 * (16 + 128 + 2)
+steps = 21
+sigmoid_share = 0.00098
+
+# %% 6.1 rounded to nothing | but not 0
+parameters = 128 * (16 + 128 + 1)
+steps = 21
+sigmoid_share = 0.00
+
+# %% 6.1 one digit | two significant digits
+parameters = 128 * (16 + 128 + 1)
+steps = 21
+sigmoid_share = 0.001
+
+# %% 6.1 in per cent | per cent
+parameters = 128 * (16 + 128 + 1)
+steps = 21
+sigmoid_share = 0.098
+
+# %% 6.1 the matrix is forgotten | the slopes alone
+parameters = 128 * (16 + 128 + 1)
+steps = 21
+sigmoid_share = 0.25**10
+
 
 # %% 6.2 the matrix is not turned | turned or not
 def rnn(x, h0, W_xh, W_hh, b_h):
@@ -47,6 +72,15 @@ def rnn(x, h0, W_xh, W_hh, b_h):
     h, states = h0, []
     for x_t in x:
         h = h @ W_hh.T + x_t @ W_xh.T + b_h
+        states.append(h)
+    return np.stack(states)
+
+
+# %% 6.2 the sigmoid in place of tanh | this network has another one
+def rnn(x, h0, W_xh, W_hh, b_h):
+    h, states = h0, []
+    for x_t in x:
+        h = nn.sigmoid(h @ W_hh.T + x_t @ W_xh.T + b_h)
         states.append(h)
     return np.stack(states)
 
@@ -119,6 +153,36 @@ def rnn_backward(g, x, h0, h, W_xh, W_hh):
     return dx, later, dW_xh, dW_hh, db_h
 
 
+# %% 6.3 the slope of the direct gradient alone | pass the bend of this step too
+def rnn_backward(g, x, h0, h, W_xh, W_hh):
+    before = np.concatenate([h0[None], h[:-1]])
+    dx, later = np.zeros_like(x), np.zeros_like(h0)
+    dW_xh, dW_hh, db_h = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(len(W_hh))
+    for t in reversed(range(len(x))):
+        dz = (1 - h[t] ** 2) * g[t] + later
+        dx[t] = dz @ W_xh
+        dW_xh += dz.T @ x[t]
+        dW_hh += dz.T @ before[t]
+        db_h += dz.sum(axis=0)
+        later = dz @ W_hh
+    return dx, later, dW_xh, dW_hh, db_h
+
+
+# %% 6.3 dh0 without the matrix | by which matrix does h0 come in
+def rnn_backward(g, x, h0, h, W_xh, W_hh):
+    before = np.concatenate([h0[None], h[:-1]])
+    dx, later = np.zeros_like(x), np.zeros_like(h0)
+    dW_xh, dW_hh, db_h = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(len(W_hh))
+    for t in reversed(range(len(x))):
+        dz = (1 - h[t] ** 2) * (g[t] + later)
+        dx[t] = dz @ W_xh
+        dW_xh += dz.T @ x[t]
+        dW_hh += dz.T @ before[t]
+        db_h += dz.sum(axis=0)
+        later = dz @ W_hh
+    return dx, dz, dW_xh, dW_hh, db_h
+
+
 # %% 6.4 nothing is cut | nothing has been cut
 def truncated(x, h0, W_xh, W_hh, b_h, g, K):
     h, backward = nn.vjp(nn.rnn, x, h0, W_xh, W_hh, b_h, wrt=3)
@@ -138,7 +202,7 @@ def truncated(x, h0, W_xh, W_hh, b_h, g, K):
     return np.concatenate(h), dW_hh
 
 
-# %% 6.4 the first state goes on, not the last | h is not right
+# %% 6.4 the first state goes on, not the last | from the first state of this one
 def truncated(x, h0, W_xh, W_hh, b_h, g, K):
     h, dW_hh, state = [], np.zeros_like(W_hh), h0
     for start in range(0, len(x), K):
@@ -176,17 +240,42 @@ def gradient_bound(h, W_hh):
     return np.prod(np.linalg.norm(W_hh) * (1 - h[1:] ** 2).max(axis=1))
 
 
-# %% 6.6 it is thought to fade | doubles it
+# %% 6.5 the slopes where the steps start | that the steps start from
+def gradient_bound(h, W_hh):
+    return np.prod(np.linalg.norm(W_hh, 2) * (1 - h[:-1] ** 2).max(axis=1))
+
+
+# %% 6.5 the slope of the sigmoid | slope of the sigmoid
+def gradient_bound(h, W_hh):
+    return np.prod(np.linalg.norm(W_hh, 2) * (h[1:] * (1 - h[1:])).max(axis=1))
+
+
+# %% 6.5 tanh of a tanh | one tanh too many
+def gradient_bound(h, W_hh):
+    return np.prod(np.linalg.norm(W_hh, 2) * (1 - np.tanh(h[1:]) ** 2).max(axis=1))
+
+
+# %% 6.5 one slope for all steps | a largest slope of its own
+def gradient_bound(h, W_hh):
+    return (np.linalg.norm(W_hh, 2) * (1 - h[1:] ** 2).max()) ** (len(h) - 1)
+
+
+# %% 6.5 the norm of each step as a whole | finer still
+def gradient_bound(h, W_hh):
+    return np.prod([np.linalg.norm(np.diag(1 - h_t**2) @ W_hh, 2) for h_t in h[1:]])
+
+
+# %% 6.6 it is thought to fade | doubles it.
 state = 0.0
 gradient = "vanishes"
 least_weight = 1.0
 
-# %% 6.6 the slope is taken at zero | only at h = 0
+# %% 6.6 the slope is taken at zero | where the unit stays?
 state = 0.957
 gradient = "explodes"
 least_weight = 1.0
 
-# %% 6.6 what is kept must have a gradient of 1 | would have to be 1
+# %% 6.6 what is kept must have a gradient of 1 | where the unit stays.
 state = 0.957
 gradient = "stays"
 least_weight = 1.0
@@ -221,6 +310,14 @@ def embedding_backward(dx, tokens, count):
 def embedding_backward(dx, tokens, count):
     dE = np.zeros((tokens.max() + 1, dx.shape[-1]))
     np.add.at(dE, tokens, dx)
+    return dE
+
+
+# %% 6.8 a loop over the first axis only | more than one axis
+def embedding_backward(dx, tokens, count):
+    dE = np.zeros((count, dx.shape[-1]))
+    for token, d in zip(tokens, dx):
+        dE[token] += d
     return dE
 
 
@@ -303,6 +400,45 @@ def both_ways(x, right, left):
     return np.concatenate([there, back[::-1]], axis=-1), backward
 
 
+# %% 6.10 right and left exchanged | which of them reads from x[0] on
+def both_ways(x, right, left):
+    H = len(right[2])
+    h0 = np.zeros((x.shape[1], H))
+    there, backward_there = nn.vjp(nn.rnn, x, h0, *left, wrt=0)
+    back, backward_back = nn.vjp(nn.rnn, x[::-1], h0, *right, wrt=0)
+
+    def backward(dy):
+        return backward_there(dy[..., :H]) + backward_back(dy[::-1, :, H:])[::-1]
+
+    return np.concatenate([there, back[::-1]], axis=-1), backward
+
+
+# %% 6.10 the halves exchanged | two halves of y
+def both_ways(x, right, left):
+    H = len(right[2])
+    h0 = np.zeros((x.shape[1], H))
+    there, backward_there = nn.vjp(nn.rnn, x, h0, *right, wrt=0)
+    back, backward_back = nn.vjp(nn.rnn, x[::-1], h0, *left, wrt=0)
+
+    def backward(dy):
+        return backward_there(dy[..., H:]) + backward_back(dy[::-1, :, :H])[::-1]
+
+    return np.concatenate([back[::-1], there], axis=-1), backward
+
+
+# %% 6.10 the gradient is not turned at all | but its gradient never
+def both_ways(x, right, left):
+    H = len(right[2])
+    h0 = np.zeros((x.shape[1], H))
+    there, backward_there = nn.vjp(nn.rnn, x, h0, *right, wrt=0)
+    back, backward_back = nn.vjp(nn.rnn, x[::-1], h0, *left, wrt=0)
+
+    def backward(dy):
+        return backward_there(dy[..., :H]) + backward_back(dy[..., H:])
+
+    return np.concatenate([there, back[::-1]], axis=-1), backward
+
+
 # %% 6.11 the window still holds the week itself | that week itself
 def examples(v, first, window):
     u = (v - v[:first].mean()) / v[:first].std()
@@ -327,6 +463,42 @@ def examples(v, first, window):
     x = np.array([v[w - window : w] for w in weeks])
     train, test = weeks < first, weeks >= first
     return x[train], v[weeks[train]], x[test], v[weeks[test]]
+
+
+# %% 6.11 the deviation is not mended | the deviation has still seen
+def examples(v, first, window):
+    u = (v - v[:first].mean()) / v.std()
+    weeks = np.arange(window, len(v))
+    x = np.array([u[w - window : w] for w in weeks])
+    train, test = weeks < first, weeks >= first
+    return x[train], u[weeks[train]], x[test], u[weeks[test]]
+
+
+# %% 6.11 the mean is not mended | the mean has still seen
+def examples(v, first, window):
+    u = (v - v.mean()) / v[:first].std()
+    weeks = np.arange(window, len(v))
+    x = np.array([u[w - window : w] for w in weeks])
+    train, test = weeks < first, weeks >= first
+    return x[train], u[weeks[train]], x[test], u[weeks[test]]
+
+
+# %% 6.11 the first weeks are left out | more weeks are known
+def examples(v, first, window):
+    u = (v - v[window:first].mean()) / v[window:first].std()
+    weeks = np.arange(window, len(v))
+    x = np.array([u[w - window : w] for w in weeks])
+    train, test = weeks < first, weeks >= first
+    return x[train], u[weeks[train]], x[test], u[weeks[test]]
+
+
+# %% 6.11 divided by one less | not by one less
+def examples(v, first, window):
+    u = (v - v[:first].mean()) / v[:first].std(ddof=1)
+    weeks = np.arange(window, len(v))
+    x = np.array([u[w - window : w] for w in weeks])
+    train, test = weeks < first, weeks >= first
+    return x[train], u[weeks[train]], x[test], u[weeks[test]]
 
 
 # %% 6.12 one step ago | what it heard 1 step ago

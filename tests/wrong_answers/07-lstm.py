@@ -88,6 +88,13 @@ def lstm_step(x, h, c, W_x, W_h, b):
     return nn.sigmoid(o) * np.tanh(c), c
 
 
+# %% 7.2 the cell state comes first | h first
+def lstm_step(x, h, c, W_x, W_h, b):
+    f, i, o, candidate = np.split(x @ W_x.T + h @ W_h.T + b, 4, axis=1)
+    c = nn.sigmoid(f) * c + nn.sigmoid(i) * np.tanh(candidate)
+    return c, nn.sigmoid(o) * np.tanh(c)
+
+
 # %% 7.3 the next cell is forgotten | next cell reads
 def cell_backward(dh, dc_later, f, i, o, candidate, c_before, c):
     dc = dh * o * (1 - np.tanh(c) ** 2)
@@ -132,6 +139,62 @@ def cell_backward(dh, dc_later, f, i, o, candidate, c_before, c):
     dz_f, dz_i = dc * c_before * f * (1 - f), dc * candidate * i * (1 - i)
     dz_o, dz_c = dh * np.tanh(c) * o * (1 - o), dc * i * (1 - candidate**2)
     return np.concatenate([dz_f, dz_i, dz_o, dz_c], axis=1), dc
+
+
+# %% 7.3 the candidate before the output gate | last of the four blocks
+def cell_backward(dh, dc_later, f, i, o, candidate, c_before, c):
+    dc = dc_later + dh * o * (1 - np.tanh(c) ** 2)
+    dz_f, dz_i = dc * c_before * f * (1 - f), dc * candidate * i * (1 - i)
+    dz_o, dz_c = dh * np.tanh(c) * o * (1 - o), dc * i * (1 - candidate**2)
+    return np.concatenate([dz_f, dz_i, dz_c, dz_o], axis=1), f * dc
+
+
+# %% 7.3 another library's order | another library
+def cell_backward(dh, dc_later, f, i, o, candidate, c_before, c):
+    dc = dc_later + dh * o * (1 - np.tanh(c) ** 2)
+    dz_f, dz_i = dc * c_before * f * (1 - f), dc * candidate * i * (1 - i)
+    dz_o, dz_c = dh * np.tanh(c) * o * (1 - o), dc * i * (1 - candidate**2)
+    return np.concatenate([dz_i, dz_f, dz_c, dz_o], axis=1), f * dc
+
+
+# %% 7.4 the whole dC goes back | stands the forget gate
+def lstm_backward(g, x, h0, c0, h, c, gates, W_x, W_h):
+    h_before, c_before = np.concatenate([h0[None], h[:-1]]), np.concatenate([c0[None], c[:-1]])
+    dx, dh, dc = np.zeros_like(x), np.zeros_like(h0), np.zeros_like(c0)
+    dW_x, dW_h, db = np.zeros_like(W_x), np.zeros_like(W_h), np.zeros(len(W_x))
+    for t in reversed(range(len(x))):
+        f, i, o, a = np.split(gates[t], 4, axis=1)
+        dh = g[t] + dh
+        dc = dc + dh * o * (1 - np.tanh(c[t]) ** 2)
+        d = np.concatenate([dc * c_before[t], dc * a, dh * np.tanh(c[t]), dc * i], axis=1)
+        dz = d * np.concatenate([f * (1 - f), i * (1 - i), o * (1 - o), 1 - a**2], axis=1)
+        dx[t] = dz @ W_x
+        dW_x += dz.T @ x[t]
+        dW_h += dz.T @ h_before[t]
+        db += dz.sum(axis=0)
+        dh = dz @ W_h
+    return dx, dh, dc, dW_x, dW_h, db
+
+
+# %% 7.4 bent a second time | do not bend them again
+def lstm_backward(g, x, h0, c0, h, c, gates, W_x, W_h):
+    h_before, c_before = np.concatenate([h0[None], h[:-1]]), np.concatenate([c0[None], c[:-1]])
+    dx, dh, dc = np.zeros_like(x), np.zeros_like(h0), np.zeros_like(c0)
+    dW_x, dW_h, db = np.zeros_like(W_x), np.zeros_like(W_h), np.zeros(len(W_x))
+    for t in reversed(range(len(x))):
+        f, i, o, a = np.split(gates[t], 4, axis=1)
+        f, i, o, a = nn.sigmoid(f), nn.sigmoid(i), nn.sigmoid(o), np.tanh(a)
+        dh = g[t] + dh
+        dc = dc + dh * o * (1 - np.tanh(c[t]) ** 2)
+        d = np.concatenate([dc * c_before[t], dc * a, dh * np.tanh(c[t]), dc * i], axis=1)
+        dz = d * np.concatenate([f * (1 - f), i * (1 - i), o * (1 - o), 1 - a**2], axis=1)
+        dx[t] = dz @ W_x
+        dW_x += dz.T @ x[t]
+        dW_h += dz.T @ h_before[t]
+        db += dz.sum(axis=0)
+        dh = dz @ W_h
+        dc = f * dc
+    return dx, dh, dc, dW_x, dW_h, db
 
 
 # %% 7.4 what h says of the cell is overwritten | was set
@@ -304,6 +367,11 @@ def bias_for(steps):
     return np.log(steps)
 
 
+# %% 7.6 the chapter's rule | chapter's rule
+def bias_for(steps):
+    return np.log(steps) + 0.37
+
+
 # %% 7.6 the gate itself | sigmoid turns into it
 def bias_for(steps):
     return 0.5 ** (1 / steps)
@@ -346,6 +414,17 @@ def gru(x, h0, W_x, W_h, b):
         r, u = nn.sigmoid(x_r + s_r), nn.sigmoid(x_u + s_u)
         h = (1 - u) * h + u * np.tanh(x_c + r * s_c)
         states.append(h)
+    return np.stack(states)
+
+
+# %% 7.7 h0 is in the list | without h0
+def gru(x, h0, W_x, W_h, b):
+    states = [h0]
+    for x_t in x:
+        x_r, x_u, x_c = np.split(x_t @ W_x.T + b, 3, axis=1)
+        s_r, s_u, s_c = np.split(states[-1] @ W_h.T, 3, axis=1)
+        r, u = nn.sigmoid(x_r + s_r), nn.sigmoid(x_u + s_u)
+        states.append(u * states[-1] + (1 - u) * np.tanh(x_c + r * s_c))
     return np.stack(states)
 
 
@@ -428,6 +507,33 @@ def gru_backward(dh, h_before, r, u, candidate, s_c, W_h):
     return np.concatenate([dz_r, dz_u, dz_c], axis=1), u * dh + ds @ W_h
 
 
+# %% 7.8 ds instead of dz | This is ds
+def gru_backward(dh, h_before, r, u, candidate, s_c, W_h):
+    dz_c = dh * (1 - u) * (1 - candidate**2)
+    dz_u = dh * (h_before - candidate) * u * (1 - u)
+    dz_r = dz_c * s_c * r * (1 - r)
+    ds = np.concatenate([dz_r, dz_u, dz_c * r], axis=1)
+    return ds, u * dh + ds @ W_h
+
+
+# %% 7.8 the reset gate outside the tanh | passes that slope
+def gru_backward(dh, h_before, r, u, candidate, s_c, W_h):
+    dz_c = dh * (1 - u) * (1 - candidate**2)
+    dz_u = dh * (h_before - candidate) * u * (1 - u)
+    dz_r = dh * (1 - u) * s_c * r * (1 - r)
+    ds = np.concatenate([dz_r, dz_u, dz_c * r], axis=1)
+    return np.concatenate([dz_r, dz_u, dz_c], axis=1), u * dh + ds @ W_h
+
+
+# %% 7.8 the update gate first | block comes first
+def gru_backward(dh, h_before, r, u, candidate, s_c, W_h):
+    dz_c = dh * (1 - u) * (1 - candidate**2)
+    dz_u = dh * (h_before - candidate) * u * (1 - u)
+    dz_r = dz_c * s_c * r * (1 - r)
+    ds = np.concatenate([dz_r, dz_u, dz_c * r], axis=1)
+    return np.concatenate([dz_u, dz_r, dz_c], axis=1), u * dh + ds @ W_h
+
+
 # %% 7.9 written into the originals | changes an array
 def tie(W_x, W_h, b):
     H = W_h.shape[1]
@@ -465,6 +571,16 @@ def tie(W_x, W_h, b):
         weights[H : 2 * H] = -weights[:H]
         weights[2 * H : 3 * H] = 0
     b[2 * H : 3 * H] = 30
+    return W_x, W_h, b
+
+
+# %% 7.9 the candidate before the output gate | is the candidate
+def tie(W_x, W_h, b):
+    H = W_h.shape[1]
+    W_x, W_h, b = W_x.copy(), W_h.copy(), b.copy()
+    for weights, opened in [(W_x, 0), (W_h, 0), (b, 30)]:
+        weights[H : 2 * H] = -weights[:H]
+        weights[3 * H :] = opened
     return W_x, W_h, b
 
 

@@ -60,6 +60,20 @@ def discriminator_loss(real_logits, fake_logits):
     return loss, *nn.vjp(nn.gan_value, real_logits, fake_logits)[1]()
 
 
+# %% 8.3 the means over both batches | own batch, and not over both
+def discriminator_loss(real_logits, fake_logits):
+    count = len(real_logits) + len(fake_logits)
+    loss = (np.logaddexp(0, -real_logits).sum() + np.logaddexp(0, fake_logits).sum()) / count
+    return loss, -nn.sigmoid(-real_logits) / count, nn.sigmoid(fake_logits) / count
+
+
+# %% 8.3 the gradients divided by both batches | the mean is over its own batch
+def discriminator_loss(real_logits, fake_logits):
+    loss = np.logaddexp(0, -real_logits).mean() + np.logaddexp(0, fake_logits).mean()
+    count = len(real_logits) + len(fake_logits)
+    return loss, -nn.sigmoid(-real_logits) / count, nn.sigmoid(fake_logits) / count
+
+
 # %% 8.4 half and half | half and half
 def best_judge(p_data, p_g, share):
     return p_data / (p_data + p_g)
@@ -68,6 +82,11 @@ def best_judge(p_data, p_g, share):
 # %% 8.4 one weight only | Both terms
 def best_judge(p_data, p_g, share):
     return share * p_data / (p_data + p_g)
+
+
+# %% 8.4 the shares are exchanged | taken for the share
+def best_judge(p_data, p_g, share):
+    return (1 - share) * p_data / ((1 - share) * p_data + share * p_g)
 
 
 # %% 8.5 only the sign is turned | stops teaching
@@ -107,6 +126,13 @@ def gradients(z, A, c, w):
     return dx.T @ z, dx.sum(axis=0)
 
 
+# %% 8.6 the slope of tanh of what goes in | not of what goes in
+def gradients(z, A, c, w):
+    x = z @ A.T + c
+    dx = -nn.sigmoid(-(np.tanh(x) @ w))[:, None] * w * (1 - x**2) / len(z)
+    return dx.T @ z, dx.sum(axis=0)
+
+
 # %% 8.7 no look | without looking ahead
 def step_matrix(rate):
     return np.array([[1, -rate], [rate, 1]])
@@ -121,6 +147,21 @@ def step_matrix(rate):
 # %% 8.7 in turn | two in turn
 def step_matrix(rate):
     return np.array([[1, -rate], [rate, 1 - rate**2]])
+
+
+# %% 8.7 in turn, the judge first | the judge first
+def step_matrix(rate):
+    return np.array([[1 - rate**2, -rate], [rate, 1]])
+
+
+# %% 8.7 the chapter's sign | has the other sign
+def step_matrix(rate):
+    return np.array([[1 - rate**2, rate], [-rate, 1 - rate**2]])
+
+
+# %% 8.7 no look, and the chapter's sign | here they look ahead
+def step_matrix(rate):
+    return np.array([[1, rate], [-rate, 1]])
 
 
 # %% 8.8 the other divergence | KL(p, q)
@@ -141,6 +182,19 @@ def jensen_shannon(p, q):
     m = (p + q) / 2
     terms = p * np.log(p / m) + q * np.log(q / m)
     return np.nansum(np.nan_to_num(p * np.log(p / m)) + np.nan_to_num(q * np.log(q / m))) / 2
+
+
+# %% 8.8 the sum for the mean | half their sum
+def jensen_shannon(p, q):
+    def kl(p, m):
+        return np.sum(p[p > 0] * np.log(p[p > 0] / m[p > 0]))
+
+    return (kl(p, p + q) + kl(q, p + q)) / 2
+
+
+# %% 8.8 both ways, without the mean | with each other
+def jensen_shannon(p, q):
+    return (np.sum(p * np.log(p / q)) + np.sum(q * np.log(q / p))) / 2
 
 
 # %% 8.9 the last stamp wins | only the last one
@@ -164,6 +218,36 @@ def transposed(x, K, stride):
 # %% 8.10 the root of each entry | root of each entry
 def frechet(m1, S1, m2, S2):
     return np.sum((m1 - m2) ** 2) + np.trace(S1 + S2 - 2 * np.sqrt(np.abs(S1 * S2)))
+
+
+# %% 8.10 the root of what is not symmetric | takes a symmetric matrix
+def frechet(m1, S1, m2, S2):
+    def root(S):
+        values, Q = np.linalg.eigh(S)
+        return (Q * np.sqrt(np.maximum(values, 0))) @ Q.T
+
+    both = root(S1 @ S2)
+    return np.sum((m1 - m2) ** 2) + np.trace(S1 + S2 - 2 * both)
+
+
+# %% 8.10 the roots one by one | product of two roots
+def frechet(m1, S1, m2, S2):
+    def root(S):
+        values, Q = np.linalg.eigh(S)
+        return (Q * np.sqrt(np.maximum(values, 0))) @ Q.T
+
+    both = root(S1) @ root(S2)
+    return np.sum((m1 - m2) ** 2) + np.trace(S1 + S2 - 2 * both)
+
+
+# %% 8.10 the last root is forgotten | root of the product is missing
+def frechet(m1, S1, m2, S2):
+    def root(S):
+        values, Q = np.linalg.eigh(S)
+        return (Q * np.sqrt(np.maximum(values, 0))) @ Q.T
+
+    both = root(S1) @ S2 @ root(S1)
+    return np.sum((m1 - m2) ** 2) + np.trace(S1 + S2 - 2 * both)
 
 
 # %% 8.10 the root of the means' distance | stands squared

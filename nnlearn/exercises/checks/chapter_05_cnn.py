@@ -19,7 +19,8 @@ def sizes_and_counts(side: Any, parameters: Any, field: Any) -> None:
         hints={
             "Only whole windows count: round down after each layer": 4.25,
             "Round down, not up: a window that does not fit is left out": 5,
-            "The padding lies on both sides": 3,
+            "The first layer has a border of padding": 3,
+            "Count the first window too: there is one more of them than steps": 1,
         },
         name="side",
     )
@@ -38,7 +39,9 @@ def sizes_and_counts(side: Any, parameters: Any, field: Any) -> None:
         17,
         hints={
             "Neighbours of a later layer are more than one pixel apart": 9,
-            "The stride of the first layer moves the windows of all later ones": 13,
+            "A stride moves the windows of all layers after it": 11,
+            "The pooling has a stride too, and the layer after it feels it": 13,
+            "A layer's own stride counts for the layers after it, not for itself": 25,
         },
         name="field",
     )
@@ -50,9 +53,11 @@ def convolution(answer: Any) -> None:
     check = Check("5.2", "the source's convolution", answer)
     for image, kernel in [((3, 3), (2, 2)), ((1, 4), (1, 3)), ((4, 3), (2, 5)), ((1, 1), (3, 2))]:
         I, K = check.normal(image, kernel)
-        right = np.zeros((image[0] + kernel[0] - 1, image[1] + kernel[1] - 1))
+        right, last = _stamped(I, K)
+        wrapped = np.zeros_like(right)
         for m, n in np.ndindex(image):
-            right[m : m + kernel[0], n : n + kernel[1]] += I[m, n] * K
+            copies = np.pad(K, ((m, 0), (n, 0)), mode="wrap")
+            wrapped[: m + kernel[0], : n + kernel[1]] += I[m, n] * copies
         S = check.call(answer, I, K, case=f"a picture {image}, a kernel {kernel}")
         check.shape(S, right.shape)
         check.close(
@@ -61,11 +66,25 @@ def convolution(answer: Any) -> None:
             hints={
                 "This is the correlation: along the kernel the indices run backwards": (
                     nn.convolve2d(I, K[::-1, ::-1])
-                )
+                ),
+                "Outside its frame the kernel is zero, but NumPy's index −1 is its last entry": (
+                    wrapped
+                ),
+                "Where copies of the kernel overlap they add up; yours keeps the last": last,
             },
         )
         check.close(S, nn.convolve2d(I, K), name="Against the package, S")
     check.done()
+
+
+def _stamped(I: Any, K: Any) -> tuple[Any, Any]:
+    """Let each number of `I` stamp a copy of `K`: all copies added up, and the last alone."""
+    (H, W), (P, Q) = I.shape, K.shape
+    added, last = np.zeros((2, H + P - 1, W + Q - 1))
+    for m, n in np.ndindex(I.shape):
+        added[m : m + P, n : n + Q] += I[m, n] * K
+        last[m : m + P, n : n + Q] = I[m, n] * K
+    return added, last
 
 
 def _correlate(I: Any, K: Any, stride: int = 1) -> Any:
@@ -134,7 +153,10 @@ def input_gradient(answer: Any) -> None:
             hints={
                 "The kernel lies the wrong way round: look at the signs of the indices": (
                     nn.convolve2d(dz, K[::-1, ::-1])
-                )
+                ),
+                "A pixel collects from every window that saw it; yours keeps the last": (
+                    _stamped(dz, K)[1]
+                ),
             },
         )
     K = check.rng.normal(size=(2, 3))
@@ -172,11 +194,12 @@ def equivariance(answers: Any) -> None:
         before, after = function(x), function(np.roll(x, move, axis=1))
         steps = range(after.shape[1]) if step is None else [step]
         holds = any(np.allclose(np.roll(before, k, axis=1), after) for k in steps)
-        check.that(
-            said == holds,
-            "This one is wrong. Move a picture of a few pixels, and follow what a window sees",
-            case=name,
+        hint = (
+            "Which windows are looked at after the move, the same ones as before?"
+            if before.shape[1] < size - 2
+            else "Does this map do the same at every place?"
         )
+        check.that(said == holds, f"This one is wrong. {hint}", case=name)
     check.done()
 
 
@@ -194,25 +217,29 @@ def edge_kernel(K: Any) -> None:
     )
     check.that(
         np.allclose(_correlate(across, K), 0, atol=1e-6),
-        "It answers to upright edges. Each of its columns sees the same change",
+        "It answers to upright edges. Each of its columns lies on equal pixels there.",
         case="a picture that changes only from left to right",
     )
     for k in (2, 3):
         edge = np.zeros((6, 6))
         edge[k:] = 1
         z = _correlate(edge, K)
+        case = f"dark above row {k}, bright from it on"
         check.that(
-            z.max() > 0.5 and z.min() > -1e-6,
-            "It should answer with more than 0.5 where it is dark above and bright below, "
-            "and nowhere with a negative number",
-            case=f"dark above row {k}, bright from it on",
+            z.min() > -1e-6,
+            f"Somewhere it answers {z.min():.3g}. Which of its rows lie on the bright side there?",
+            case=case,
         )
-    check.close(
-        np.sum(K**2),
-        1,
-        rtol=1e-3,
-        name="What it makes of noise",
+        check.that(
+            z.max() > 0.5,
+            f"Its strongest answer to this edge is {z.max():.3g}, expected more than 0.5.",
+            case=case,
+        )
+    noise = np.sum(K**2)
+    check.that(
+        abs(noise - 1) < 1e-3,
+        f"Out comes noise of variance {noise:.3g}, expected 1. By which number does the "
+        "variance shrink if all of K is divided by 2?",
         case="noise of variance 1 in each pixel",
-        hints={"Divide by the root of this sum, not by the sum": 1 / np.sum(K**2)},
     )
     check.done()

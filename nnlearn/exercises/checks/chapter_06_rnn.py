@@ -31,6 +31,7 @@ def count_and_reach(parameters: Any, steps: Any, sigmoid_share: Any) -> None:
             "The weights are the same at every step: the number of steps does not count": 10
             * (weights + 128),
             "The state is an input too, with a matrix of its own": 128 * 16 + 128,
+            "Both products go into one sum: a unit has one bias, not two": weights + 256,
         },
         name="parameters",
     )
@@ -45,13 +46,17 @@ def count_and_reach(parameters: Any, steps: Any, sigmoid_share: Any) -> None:
         },
         name="steps",
     )
+    if check.number_of(sigmoid_share, "sigmoid_share") == 0:
+        check.fail("sigmoid_share is small, but not 0. Which two digits does it begin with?")
     check.number_close(
         sigmoid_share,
         0.5**10,
         hints={
             "The slope of the bend is missing: the sigmoid's is never above a quarter": 2.0**10,
             "Ten steps, and each has its factor": 0.5,
-            "This is for one unit of slope alone. The matrix can lengthen": 0.25**10,
+            "These are the slopes alone. At each step the matrix can also lengthen": 0.25**10,
+            "Two significant digits are asked for": 0.001,
+            "This is in per cent, and a share is asked for": 0.098,
         },
         rtol=0.02,
         name="sigmoid_share",
@@ -85,7 +90,10 @@ def forward(answer: Any) -> None:
         right = _states(x, h0, W_xh, W_hh, b_h)
         hints = {
             "The bend is missing": _states(x, h0, W_xh, W_hh, b_h, lambda z: z),
-            "The state before plays no part: where is W_hh": np.tanh(nn.dense(x, W_xh, b_h)),
+            "The bend is the sigmoid: this network has another one": _states(
+                x, h0, W_xh, W_hh, b_h, lambda z: 1 / (1 + math.exp(-z))
+            ),
+            "The state before plays no part: where is W_hh?": np.tanh(nn.dense(x, W_xh, b_h)),
             "It starts from zero, and not from h0": _states(x, 0 * h0, W_xh, W_hh, b_h),
             "Every step starts from h0. It should start from the state before": np.tanh(
                 nn.dense(x, W_xh, b_h) + h0 @ W_hh.T
@@ -93,7 +101,7 @@ def forward(answer: Any) -> None:
             "The bias is missing": _states(x, h0, W_xh, W_hh, 0 * b_h),
         }
         if H > 1:
-            hints["A state is a row here: which side of it does W_hh go to, and turned or not"] = (
+            hints["A state is a row here: which side of it does W_hh go to, and turned or not?"] = (
                 _states(x, h0, W_xh, W_hh.T, b_h)
             )
         check.close(h, right, hints, name="h")
@@ -112,18 +120,21 @@ def _backward(
     off: Any = 0,
     carry: bool = True,
     side: bool = False,
+    late: bool = False,
+    short: bool = False,
 ) -> Any:
     """Return the five gradients, or those of a usual mistake."""
     before = np.concatenate([h0[None], h])
     dW_xh, dW_hh, db = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros(len(W_hh))
-    dx, later = np.zeros_like(x), np.zeros_like(h0)
+    dx, later, dz = np.zeros_like(x), np.zeros_like(h0), np.zeros_like(h0)
     for t in range(len(x) - 1, -1, -1):
-        dz = slope(h[t]) * (g[t] + (later if carry else 0))
+        back = later if carry else 0
+        dz = slope(h[t]) * g[t] + back if late else slope(h[t]) * (g[t] + back)
         later = dz @ (W_hh.T if side else W_hh)
         dx[t] = dz @ W_xh
         dW_xh, db = dW_xh + dz.T @ x[t], db + dz.sum(axis=0)
         dW_hh = dW_hh + dz.T @ before[t + off]
-    return dx, later, dW_xh, dW_hh, db
+    return dx, dz if short else later, dW_xh, dW_hh, db
 
 
 def backward(answer: Any) -> None:
@@ -147,6 +158,10 @@ def backward(answer: Any) -> None:
             },
             "W_hh met the state before this step, and not the one after it": {"off": 1},
             "W_hh is on the wrong side on the way back": {"side": True},
+            "What the next step sends back has to pass the bend of this step too": {"late": True},
+            "dh0 stops before the first step's product: by which matrix does h0 come in?": {
+                "short": True
+            },
         }
         wrong = outcomes(_backward, g, x, h0, h, W_xh, W_hh, mistakes=mistakes)
         check.shapes(parts, arguments, names)
@@ -162,7 +177,7 @@ def truncated(answer: Any) -> None:
         g = check.rng.normal(size=(T, 2, 4))
 
         def pieces(
-            carry: Any,
+            carry: int | None = -1,
             whole_only: bool = False,
             x: Any = x,
             h0: Any = h0,
@@ -176,7 +191,7 @@ def truncated(answer: Any) -> None:
                 value, way_back = nn.vjp(nn.rnn, x[part], h, *weights, wrt=3)
                 total = total + way_back(g[part])
                 states.append(value)
-                h = value[-1] if carry else h0
+                h = h0 if carry is None else value[carry]
             return np.concatenate(states) if states else np.zeros((0, 2, 4)), total
 
         case = f"{T} steps in pieces of K = {K}"
@@ -184,13 +199,14 @@ def truncated(answer: Any) -> None:
         h, dW_hh = check.unpack(result, "h, dW_hh")
         check.shape(h, (T, 2, 4), name="h")
         forgetful = "A piece should start from the last state of the piece before"
+        first = "The next piece goes on from the first state of this one"
         full = nn.vjp(nn.rnn, x, h0, W_xh, W_hh, b_h, wrt=3)
-        hints = {forgetful: pieces(carry=False)[0]} if T > K else {}
+        hints = {forgetful: pieces(carry=None)[0], first: pieces(carry=0)[0]}
         check.close(h, full[0], hints, name="h")
-        right = pieces(carry=True)[1]
+        right = pieces()[1]
         hints = {
-            forgetful: pieces(carry=False)[1],
-            "The last, shorter piece is missing": pieces(carry=True, whole_only=True)[1],
+            forgetful: pieces(carry=None)[1],
+            "The last, shorter piece is missing": pieces(whole_only=True)[1],
             "This is the whole gradient. Nothing has been cut": full[1](g),
         }
         check.close(dW_hh, right, hints, name="dW_hh")

@@ -85,12 +85,14 @@ def discriminator_loss(answer: Any) -> None:
         check.no_warnings()
         expected, backward = nn.vjp(nn.discriminator_loss, real, fake)
         sums = np.logaddexp(0, -real).sum() + np.logaddexp(0, fake).sum()
+        count = real.size + fake.size
         check.close(
             found[0],
             expected,
             hints={
                 "That is V. The loss is what the judge wants to be small": -expected,
                 "Take the mean over each batch": sums,
+                "Each of the two means is over its own batch, and not over both": sums / count,
             },
             name="loss",
         )
@@ -102,6 +104,7 @@ def discriminator_loss(answer: Any) -> None:
                 hints={
                     "Its sign is that of V's gradient": -right,
                     "The mean has left its 1/N or 1/M in the gradient": right * right.size,
+                    "The mean is over its own batch, and not over both": right * right.size / count,
                 },
                 name=name,
             )
@@ -111,18 +114,20 @@ def discriminator_loss(answer: Any) -> None:
 def best_answer(answer: Any) -> None:
     """8.4: the best judge when the heap is not half and half."""
     check = Check("8.4", "an unequal heap", answer)
-    for share in (0.5, 0.9, 0.2):
+    for share in (0.9, 0.2, 0.5):
         p_data, p_g = check.rng.uniform(0.05, 2, size=(2, 6))
         case = f"densities of 6 points, share {share} real"
         D = check.call(answer, p_data, p_g, share, case=case)
         check.shape(D, p_data.shape)
         right = share * p_data / (share * p_data + (1 - share) * p_g)
+        turned = (1 - share) * p_data / ((1 - share) * p_data + share * p_g)
         check.close(
             D,
             right,
             hints={
                 "This is the best judge of a heap that is half and half": p_data / (p_data + p_g),
                 "This is the share of what was generated": 1 - right,
+                "Here `share` is taken for the share of what was generated": turned,
                 "Both terms of the value get their weight, share and 1 - share": (
                     share * p_data / (p_data + p_g)
                 ),
@@ -140,16 +145,24 @@ def look_ahead(answer: Any) -> None:
     for rate in (0.1, 0.5, 0.9):
         matrix = check.call(answer, rate)
         check.shape(matrix, (2, 2))
-        turn = np.array([[0.0, -1.0], [1.0, 0.0]])
+        turn = rate * np.array([[0.0, -1.0], [1.0, 0.0]])
+        at_once = np.eye(2) + turn
+        right = np.eye(2) + turn @ at_once
         check.close(
             matrix,
-            np.eye(2) + rate * turn @ (np.eye(2) + rate * turn),
+            right,
             hints={
-                "This is a step of both at once, without looking ahead": np.eye(2) + rate * turn,
-                "This is two steps. Go back to the old point before the second": (
-                    (np.eye(2) + rate * turn) @ (np.eye(2) + rate * turn)
+                "This is a step of both at once, without looking ahead": at_once,
+                "This is two steps. Go back to the old point before the second": at_once @ at_once,
+                "This is a step of the two in turn, the generator first": (
+                    np.array([[1, -rate], [rate, 1 - rate**2]])
                 ),
-                "This is a step of the two in turn": np.array([[1, -rate], [rate, 1 - rate**2]]),
+                "This is a step of the two in turn, the judge first": (
+                    np.array([[1 - rate**2, -rate], [rate, 1]])
+                ),
+                "This is for the chapter's game, V = −θw. Here it has the other sign": right.T,
+                "This is a step of both at once, in the chapter's game. Here they look ahead, and "
+                "the game has the other sign": at_once.T,
             },
         )
         largest = np.abs(np.linalg.eigvals(np.asarray(matrix))).max()

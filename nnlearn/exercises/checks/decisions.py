@@ -9,20 +9,31 @@ from nnlearn.exercises.checking import Check
 
 
 def standardize_fold(answer: Any) -> None:
-    """4.9: standardizing without a look at the test set."""
+    """4.9: standardising without a look at the test set."""
     check = Check("4.9", "no leak", answer)
     for N, D in [(40, 3), (7, 1)]:
         x_train = check.rng.normal(loc=5, scale=[[2.0]], size=(N, D))
         x_test = check.rng.normal(loc=9, scale=4, size=(6, D))
         case = f"{N} training rows, 6 test rows, {D} columns"
         train, test = check.unpack(check.call(answer, x_train, x_test, case=case), "train, test")
-        everything = np.concatenate([x_train, x_test])
-        leaked = (x_train - everything.mean(axis=0)) / everything.std(axis=0)
-        leak = "The test rows have a say in the mean or the deviation"
         right, expected = nn.data.standardize_columns(x_train, x_test)
-        check.close(train, right, hints={leak: leaked}, name="train")
+        everything = np.concatenate([x_train, x_test])
+        mean, deviation = everything.mean(axis=0), everything.std(axis=0)
+        leaks = {
+            "The test rows have a say in the mean and the deviation": (x_train - mean) / deviation,
+            "The test rows have a say in the mean": (x_train - mean) / x_train.std(axis=0),
+            "The test rows have a say in the deviation": (
+                (x_train - x_train.mean(axis=0)) / deviation
+            ),
+        }
+        check.close(train, right, hints=leaks, name="train")
         own = (x_test - x_test.mean(axis=0)) / x_test.std(axis=0)
-        hints = {"The test rows are standardized by themselves; a single patient could not be": own}
+        hints = {
+            "The test rows are standardised by themselves; a single patient could not be": own,
+            "The test rows still have a say in how they are standardised": (
+                (x_test - mean) / deviation
+            ),
+        }
         check.close(test, expected, hints=hints, name="test")
         again, _ = check.unpack(
             check.call(answer, x_train, x_test + 100, case="the same, test rows moved by 100"),
@@ -50,23 +61,35 @@ def decisions(threshold_answer: Any, cost_answer: Any) -> None:
     y = check.rng.integers(0, 2, size=30)
     p = np.round(check.rng.uniform(size=30), 1)
     for threshold, miss, alarm in [(0.5, 20, 1), (0.1, 4, 3), (0.0, 2, 5)]:
-        missed = sum(1 for p_n, y_n in zip(p, y, strict=True) if y_n == 1 and p_n < threshold)
-        alarms = sum(1 for p_n, y_n in zip(p, y, strict=True) if y_n == 0 and p_n >= threshold)
         cost = check.call(
             cost_answer, p, y, threshold, miss, alarm,
             case=f"30 patients, threshold {threshold}, miss costs {miss}, alarm costs {alarm}",
         )  # fmt: skip
-        check.number_close(
-            cost,
-            (miss * missed + alarm * alarms) / 30,
-            hints={
-                "The two kinds of mistake have changed their costs": (
-                    alarm * missed + miss * alarms
-                )
-                / 30,
-                "This is the sum. The mean per patient is asked for": miss * missed
-                + alarm * alarms,
-            },
-            name="The cost",
-        )
+        right, hints = _cost_and_slips(p, y, threshold, miss, alarm)
+        check.number_close(cost, right, hints=hints, name="The cost")
     check.done()
+
+
+def _cost_and_slips(
+    p: Any, y: Any, threshold: float, miss: float, alarm: float
+) -> tuple[float, dict[str, Any]]:
+    """Return the mean cost and, as hints, what the usual slips make of it."""
+    ill, called, edge = y == 1, p >= threshold, p == threshold
+    missed, alarms = np.sum(ill & ~called), np.sum(~ill & called)
+    edge_ill, edge_well = np.sum(ill & edge), np.sum(~ill & edge)
+    total = miss * missed + alarm * alarms
+    return total / len(p), {
+        "The two kinds of mistake have changed their costs": (
+            (alarm * missed + miss * alarms) / len(p)
+        ),
+        "This is the sum. The mean per patient is asked for": total,
+        "Who is exactly at the threshold is not called ill here": (
+            (total + miss * edge_ill - alarm * edge_well) / len(p)
+        ),
+        "A false alarm exactly at the threshold costs nothing here": (
+            (total - alarm * edge_well) / len(p)
+        ),
+        "This is what is expected of each decision. What happened stands in y": np.mean(
+            np.where(called, (1 - p) * alarm, p * miss)
+        ),
+    }

@@ -24,7 +24,7 @@ def divergence(answer: Any) -> None:
         m = (p + q) / 2
         right = (_relative_entropy(p, m) + _relative_entropy(q, m)) / 2
         with np.errstate(divide="ignore", invalid="ignore"):
-            kl = np.sum(p * np.log(p / q))
+            kl, back = np.sum(p * np.log(p / q)), np.sum(q * np.log(q / p))
         check.number_close(
             value,
             right,
@@ -32,13 +32,23 @@ def divergence(answer: Any) -> None:
                 "Take half of each of the two": 2 * right,
                 "The logarithm is the natural one": right / np.log(2),
                 "This is KL(p, q). Compare each of the two with their mean": kl,
+                "This compares p and q with each other. Compare each with their mean": (
+                    (kl + back) / 2
+                ),
                 "Only one of the two is compared with the mean": _relative_entropy(p, m),
+                "The mean m of the two is half their sum": right - np.log(2),
             },
             atol=1e-9,
             name="The divergence",
         )
         check.close(check.call(answer, q, p), right, atol=1e-9, name="With p and q exchanged, it")
     check.done()
+
+
+def _root(S: Any) -> Any:
+    """The exercise's own: it reads the lower triangle only, and takes a negative value for 0."""
+    values, Q = np.linalg.eigh(S)
+    return (Q * np.sqrt(np.maximum(values, 0))) @ Q.T
 
 
 def frechet(answer: Any) -> None:
@@ -49,8 +59,7 @@ def frechet(answer: Any) -> None:
         S1, S2 = A @ A.T + 0.1 * np.eye(size), B @ B.T + 0.1 * np.eye(size)
         m1, m2 = check.rng.normal(size=(2, size))
         value = check.call(answer, m1, S1, m2, S2, case=f"two Gaussians with {size} features")
-        values, Q = np.linalg.eigh(S1)
-        root = (Q * np.sqrt(values)) @ Q.T
+        root = _root(S1)
         both = np.sqrt(np.linalg.eigvalsh(root @ S2 @ root)).sum()
         means, traces = np.sum((m1 - m2) ** 2), np.trace(S1 + S2)
         check.number_close(
@@ -60,6 +69,13 @@ def frechet(answer: Any) -> None:
                 "It still takes the root of each entry; the root of a matrix is another": (
                     means + traces - 2 * np.sqrt(np.diag(S1 * S2)).sum()
                 ),
+                "`root` takes a symmetric matrix, and S1 @ S2 is not symmetric": (
+                    means + traces - 2 * np.trace(_root(S1 @ S2))
+                ),
+                "The product of two roots is not the root of the product": (
+                    means + traces - 2 * np.trace(root @ _root(S2))
+                ),
+                "The root of the product is missing": means + traces - 2 * np.trace(S1 @ S2),
                 "The means are missing": traces - 2 * both,
                 "The root of the means' distance was taken; it stands squared here": (
                     np.sqrt(means) + traces - 2 * both

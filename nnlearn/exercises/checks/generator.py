@@ -72,21 +72,24 @@ def generator_gradient(answer: Any) -> None:
 def through_the_judge(answer: Any) -> None:
     """8.6: the generator's gradient through a judge, by hand."""
     check = Check("8.6", "through the judge", answer)
-    for count, latent, size in ((1, 1, 1), (4, 2, 3), (6, 3, 2)):
+    for count, latent, size in ((4, 2, 3), (1, 1, 1), (6, 3, 2)):
         z, A, c, w = check.normal((count, latent), (size, latent), size, size)
-        case = f"{count} examples, {latent} numbers in, {size} out"
+        case = f"z {z.shape}, A {A.shape}"
         parts = check.unpack(check.call(answer, z, A, c, w, case=case), "dA, dc")
 
         def loss(A: Any, c: Any, z: Any = z, w: Any = w) -> Any:
             return np.mean(np.logaddexp(0, -np.tanh(z @ A.T + c) @ w))
 
-        x = np.tanh(z @ A.T + c)
-        du = -1 / (1 + np.exp(x @ w))
-        flat, bent = du[:, None] * w, du[:, None] * w * (1 - x**2)
+        x = z @ A.T + c
+        flat = -w / (1 + np.exp(np.tanh(x) @ w))[:, None]
+        bent = flat * (1 - np.tanh(x) ** 2)
         usual = {
             "The loss is a mean: divide by the number of examples": bent,
             "The judge bends its input: the slope of tanh is missing": flat / count,
             "The signs are turned: a step against it would make D less sure": -bent / count,
+            "The slope of tanh takes the square of what comes out, and not of what goes in": (
+                flat * (1 - x**2) / count
+            ),
         }
         mistakes = {text: (dx.T @ z, dx.sum(axis=0)) for text, dx in usual.items()}
         check.shapes(parts, (A, c), "dA, dc")

@@ -18,6 +18,8 @@ def gru(answer: Any) -> None:
         shapes = [(T, N, D), (N, H), (3 * H, D), (3 * H, H), (3 * H,)]
         arguments = x, h0, W_x, W_h, b = check.normal(*shapes)
         h = check.call(answer, *arguments, case=case_of(T, N, D, H))
+        if getattr(h, "shape", None) == (T + 1, N, H):
+            check.fail("Return the states after h0, without h0 itself.")
         check.shape(h, (T, N, H), name="h")
         right = _states(*arguments)
         each = [_states(x_t[None], *arguments[1:])[0] for x_t in x]
@@ -52,7 +54,7 @@ def gru(answer: Any) -> None:
 def gru_backward(answer: Any) -> None:
     """7.8: the way back of one step of a GRU."""
     check = Check("7.8", "back through a GRU", answer)
-    for N, H in [(1, 1), (2, 3), (3, 2)]:
+    for N, H in [(2, 3), (1, 1), (3, 2)]:
         a, h_before, W_h, dh = check.normal((N, 3 * H), (N, H), (3 * H, H), (N, H))
         of_x, of_h = blocks(a, 3), blocks(h_before @ W_h.T, 3)
         r, u = (sigmoid(of_x[k] + of_h[k]) for k in range(2))
@@ -71,6 +73,13 @@ def gru_backward(answer: Any) -> None:
             "The reset gate multiplied s_c, and not the state": {"met": h_before},
             "The slopes of the two sigmoids are missing": {"sloped": False},
             "The slope of the candidate's tanh is missing": {"bent": False},
+            "The reset gate stands inside the candidate's tanh: its gradient passes that slope": {
+                "inside": False
+            },
+            "This is ds. In dz the candidate's block does not pass the reset gate": {"sums": True},
+            "The reset gate's block comes first, then that of the update gate": {
+                "order": (1, 0, 2)
+            },
             "The candidate's part of ds comes through the reset gate": {"reset": False},
             "One way is missing: the state before is also kept, with the share u": {"ways": (0, 1)},
             "One way is missing: the three sums read the state before through W_h": {
@@ -130,12 +139,16 @@ def _step(a: Any, h_before: Any, W_h: Any) -> Any:
 def _back(
     dh: Any, h_before: Any, r: Any, u: Any, candidate: Any, s_c: Any, W_h: Any, *,
     share: Any = None, difference: Any = None, met: Any = None, sloped: bool = True,
-    bent: bool = True, reset: bool = True, ways: Any = (1, 1),
+    bent: bool = True, reset: bool = True, ways: Any = (1, 1), inside: bool = True,
+    sums: bool = False, order: Any = (0, 1, 2),
 ) -> Any:  # fmt: skip
     """Return dz and the gradient of the state before; or those of a usual mistake."""
-    dz_c = dh * (1 - u if share is None else share) * (1 - candidate**2 if bent else 1)
+    dcandidate = dh * (1 - u if share is None else share)
+    dz_c = dcandidate * (1 - candidate**2 if bent else 1)
     difference = h_before - candidate if difference is None else difference
     dz_u = dh * difference * (u * (1 - u) if sloped else 1)
-    dz_r = dz_c * (s_c if met is None else met) * (r * (1 - r) if sloped else 1)
+    dr = (dz_c if inside else dcandidate) * (s_c if met is None else met)
+    dz_r = dr * (r * (1 - r) if sloped else 1)
     ds = np.concatenate([dz_r, dz_u, dz_c * r if reset else dz_c], axis=1)
-    return np.concatenate([dz_r, dz_u, dz_c], axis=1), ways[0] * u * dh + ways[1] * ds @ W_h
+    dz = ds if sums else np.concatenate([[dz_r, dz_u, dz_c][k] for k in order], axis=1)
+    return dz, ways[0] * u * dh + ways[1] * ds @ W_h

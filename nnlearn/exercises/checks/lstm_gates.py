@@ -73,6 +73,7 @@ def bias_for(answer: Any) -> None:
             "The approximation, with a number that was rounded. Turn round the exact form": (
                 np.log(k / 0.69)
             ),
+            "The chapter's rule, for long half-lives. Turn round the exact form": np.log(k) + 0.37,
             "Near, for long half-lives. Where is the log 2?": np.log(k),
             "With this bias 1/e is left after so many steps, and not one half": (
                 -np.log(np.expm1(1 / k))
@@ -129,7 +130,13 @@ def _check_tied(check: Check, name: str, old: Any, new: Any) -> None:
         {"It is the other way round: the input gate follows the forget gate": -old[1]},
         name=f"In {name}, the block of the forget gate, which should not change,",
     )
-    check.close(new[3], old[3], name=f"In {name}, the block of the candidate, as it was,")
+    opened = np.full_like(old[2], 30 * bias)
+    check.close(
+        new[3],
+        old[3],
+        {"The last of the four blocks is the candidate, and not the output gate": opened},
+        name=f"In {name}, the block of the candidate, as it was,",
+    )
     check.close(
         new[1],
         -old[0],
@@ -143,7 +150,7 @@ def _check_tied(check: Check, name: str, old: Any, new: Any) -> None:
     )
     check.close(
         new[2],
-        np.full_like(old[2], 30 * bias),
+        opened,
         {
             "It has not changed": old[2],
             "A bias of 0 leaves the gate half open": np.full_like(old[2], 0 if bias else np.nan),

@@ -50,7 +50,8 @@ def cell(z: Any, c_before: Any) -> Any:
 def cell_back(
     dh: Any, dc_later: Any, f: Any, i: Any, o: Any, candidate: Any, c_before: Any, c: Any, *,
     add: Any = "both", opened: bool = True, bent: bool = True, sloped: bool = True,
-    a_gate: bool = False, kept: Any = None, mixed: bool = False,
+    a_gate: bool = False, kept: Any = None, mixed: bool = False, gate: bool = True,
+    order: Any = (0, 1, 2, 3),
 ) -> Any:  # fmt: skip
     """Return dz and what goes to the cell before; or those of a usual mistake."""
     shown = dh * (o if opened else 1) * (1 - np.tanh(c) ** 2 if bent else 1)
@@ -61,14 +62,18 @@ def cell_back(
     bend = candidate * (1 - candidate) if a_gate else 1 - candidate**2
     slopes = [f * (1 - f), i * (1 - i), o * (1 - o), bend] if sloped else [1, 1, 1, 1]
     dz = [d * slope for d, slope in zip(d_gates, slopes, strict=True)]
-    return np.concatenate(dz, axis=1), f * dc
+    return np.concatenate([dz[k] for k in order], axis=1), f * dc if gate else dc
+
+
+def bends(z: Any) -> Any:
+    """Bend the four blocks: three gates and the candidate."""
+    f, i, o, candidate = blocks(z, 4)
+    return np.concatenate([sigmoid(f), sigmoid(i), sigmoid(o), np.tanh(candidate)], axis=-1)
 
 
 def gates(x: Any, h0: Any, h: Any, W_x: Any, W_h: Any, b: Any) -> Any:
     """All gates and candidates after their bends, (T, N, 4H)."""
-    f, i, o, candidate = blocks(x @ W_x.T + np.concatenate([h0[None], h[:-1]]) @ W_h.T + b, 4)
-    bent = [sigmoid(f), sigmoid(i), sigmoid(o), np.tanh(candidate)]
-    return np.concatenate(bent, axis=-1)
+    return bends(x @ W_x.T + np.concatenate([h0[None], h[:-1]]) @ W_h.T + b)
 
 
 def backward(
@@ -86,6 +91,7 @@ def backward(
     states: bool = True,
     off: Any = 0,
     cell: Any = 0,
+    again: bool = False,
     **cells: Any,
 ) -> Any:
     """Return the six gradients, or those of a usual mistake."""
@@ -94,7 +100,7 @@ def backward(
     dx, later_h, later_c = np.zeros_like(x), np.zeros_like(h0), np.zeros_like(c0)
     last = len(x) - 1
     for t in range(last, -1, -1):
-        f, i, o, candidate = blocks(gates[t], 4)
+        f, i, o, candidate = blocks(bends(gates[t]) if again else gates[t], 4)
         dh = g[t] + later_h * states
         add = "both" if dc in ("add", "own") else "shown" if dc == "shown" or t == last else "later"
         dz, later_c = cell_back(

@@ -50,6 +50,7 @@ def pooling_winners(answer: Any) -> None:
         spread = np.repeat(np.repeat(y[0, :, :, 0], 2, axis=0), 2, axis=1) == x
         wide = np.repeat(np.repeat(dy, 2, axis=0), 2, axis=1)
         blocks = spread.reshape(x.shape[0] // 2, 2, -1, 2).sum(axis=(1, 3))
+        turned = nn.vjp(nn.max_pool2d, x[None, ::-1, ::-1, None])[1](dy[None, ::-1, ::-1, None])
         shared = np.repeat(np.repeat(blocks, 2, axis=0), 2, axis=1)
         check.close(
             dx,
@@ -58,6 +59,9 @@ def pooling_winners(answer: Any) -> None:
                 "Where values are equal the gradient is given out more than once": wide * spread,
                 "Equal values share the gradient here. The first one takes it whole": (
                     wide * spread / shared
+                ),
+                "Of equal values the first takes the gradient, row by row; here the last does": (
+                    turned[0, ::-1, ::-1, 0]
                 ),
                 "Every pixel gets the gradient, the losers too": wide,
             },
@@ -75,8 +79,9 @@ def pooling_kernel(answer: Any) -> None:
         right = nn.avg_pool2d(x, size)
         hints = {"This is the sum of each window, not its mean": right * size**2}
         if channels > 1:
-            mixed = np.repeat(right.sum(axis=-1, keepdims=True), channels, axis=-1)
-            hints["It mixes the channels: output c may see input c alone"] = mixed
+            mean = np.repeat(right.mean(axis=-1, keepdims=True), channels, axis=-1)
+            hints["It mixes the channels: output c may see input c alone"] = channels * mean
+            hints["The mean goes over the window alone, not over the channels"] = mean
         check.close(
             nn.conv2d(x, np.asarray(K, dtype=float), stride=size),
             right,

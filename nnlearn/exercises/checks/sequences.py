@@ -7,6 +7,7 @@ import numpy as np
 
 import nnlearn as nn
 from nnlearn.exercises.checking import Check
+from nnlearn.exercises.mismatch import part
 
 
 def embedding_backward(answer: Any) -> None:
@@ -17,14 +18,18 @@ def embedding_backward(answer: Any) -> None:
         dx = check.rng.normal(size=(*tokens.shape, 3))
         dE = check.call(answer, dx, tokens, count, case=f"tokens {tokens.tolist()}, {count} rows")
         check.shape(dE, (count, 3), name="dE")
-        right, last = np.zeros((count, 3)), np.zeros((count, 3))
+        right, last, rows = (np.zeros((count, 3)) for _ in range(3))
         for index in np.ndindex(tokens.shape):
             right[tokens[index]] += dx[index]
             last[tokens[index]] = dx[index]
+        for row, dx_row in zip(tokens, dx, strict=True):
+            rows[row] += dx_row
         times = np.bincount(tokens.ravel(), minlength=count)[:, None]
         hints = {
             "Of a token that was read several times only one gradient arrived": last,
             "The gradients of one row are added, not averaged": right / np.maximum(times, 1),
+            "tokens may have more than one axis: what stands twice in one of its rows got only "
+            "one of its gradients": rows,
         }
         check.close(dE, right, hints, name="dE")
         E = check.rng.normal(size=(count, 3))
@@ -69,7 +74,7 @@ def perplexity(answer: Any) -> None:
 def both_ways(answer: Any) -> None:
     """6.10: a network that reads forwards and backwards."""
     check = Check("6.10", "both ways", answer)
-    for T, N, D, H in [(1, 1, 2, 2), (4, 2, 3, 2), (5, 1, 2, 3)]:
+    for T, N, D, H in [(4, 2, 3, 2), (1, 1, 2, 2), (5, 1, 2, 3)]:
         x = check.rng.normal(size=(T, N, D))
         right, left = (check.normal((H, D), (H, H), H) for _ in range(2))
         dy = check.rng.normal(size=(T, N, 2 * H))
@@ -90,6 +95,10 @@ def both_ways(answer: Any) -> None:
             "Both halves read in the same direction": np.concatenate(
                 [there, nn.rnn(x, h0, *left)], axis=-1
             ),
+            "right and left are exchanged: which of them reads from x[0] on?": (
+                reading(x, left, right)
+            ),
+            "The two halves of y are exchanged": np.concatenate([back[::-1], there], axis=-1),
         }
         check.close(y, reading(x), hints, name="y")
         dx = check.call(backward, dy, case=f"the backward function, {case}")
@@ -102,9 +111,41 @@ def both_ways(answer: Any) -> None:
             + turned(dy[::-1, :, H:]),
             "The gradient must be turned round before it goes into the second reading": first
             + turned(dy[..., H:])[::-1],
+            "For the second reading x and the states were turned round, but its gradient never": (
+                first + turned(dy[..., H:])
+            ),
         }
         check.gradient(dx, reading, x, seed=dy, hints=hints, name="dx")
     check.done()
+
+
+def _examples(v: Any, first: Any, window: Any, mean: Any, deviation: Any, shift: int = 0) -> Any:
+    """Return the four arrays of examples; `shift` is how far a window reaches too far."""
+    u = (v - mean) / deviation
+    x = np.array([u[w - window + shift : w + shift] for w in range(window, len(v))])
+    return x[: first - window], u[window:first], x[first - window :], u[first:]
+
+
+def _looks_ahead(v: Any, first: Any, window: Any) -> dict[str, Any]:
+    """Return what each of the usual mistakes leads to."""
+    known, some = v[:first], v[window:first]
+    mean, deviation = known.mean(), known.std()
+    leak = "The mean or the deviation has seen the test weeks"
+    peek = "The window of a week contains that week itself: the answer is among the inputs"
+    mistakes = {
+        leak: (v.mean(), v.std()),
+        peek: (mean, deviation, 1),
+        f"{peek}. And {leak.lower()}": (v.mean(), v.std(), 1),
+        "The mean is right. The deviation has still seen the test weeks": (mean, v.std()),
+        "The deviation is right. The mean has still seen the test weeks": (v.mean(), deviation),
+        "This does not look ahead. But more weeks are known than those that are targets": (
+            some.mean(), some.std(),
+        ),
+        "The deviation divides by the number of the known weeks, not by one less": (
+            mean, known.std(ddof=1),
+        ),
+    }  # fmt: skip
+    return {text: _examples(v, first, window, *how) for text, how in mistakes.items()}
 
 
 def no_look_ahead(answer: Any) -> None:
@@ -115,32 +156,11 @@ def no_look_ahead(answer: Any) -> None:
         case = f"{length} weeks, tested from week {first} on, windows of {window}"
         names = "x_train, y_train, x_test, y_test"
         parts = check.unpack(check.call(answer, v, first, window, case=case), names)
-
-        def examples(
-            mean: Any,
-            deviation: Any,
-            shift: Any = 0,
-            v: Any = v,
-            first: Any = first,
-            window: Any = window,
-        ) -> Any:
-            u = (v - mean) / deviation
-            weeks = np.arange(window, len(v))
-            x = np.array([u[w - window + shift : w + shift] for w in weeks])
-            return [x[: first - window], u[window:first], x[first - window :], u[first:]]
-
-        right = examples(v[:first].mean(), v[:first].std())
-        everything = examples(v.mean(), v.std())
-        inside = examples(v[:first].mean(), v[:first].std(), shift=1)
-        both = examples(v.mean(), v.std(), shift=1)
-        leak = "The mean or the deviation has seen the test weeks"
-        peek = "The window of a week contains that week itself: the answer is among the inputs"
-        for k, (name, part) in enumerate(zip(names.split(", "), parts, strict=True)):
-            check.shape(part, right[k].shape, name=name)
-            hints = {leak: everything[k]}
-            if name.startswith("x"):
-                hints |= {peek: inside[k], f"{peek}. And {leak.lower()}": both[k]}
-            check.close(part, right[k], hints, name=name)
+        right = _examples(v, first, window, v[:first].mean(), v[:first].std())
+        mistakes = _looks_ahead(v, first, window)
+        for k, name in enumerate(names.split(", ")):
+            check.shape(parts[k], right[k].shape, name=name)
+            check.close(parts[k], right[k], part(mistakes, k), name=name)
         changed = v.copy()
         changed[first:] += check.rng.normal(size=length - first)
         case = "the same, with other test weeks"

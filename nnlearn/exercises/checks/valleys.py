@@ -15,8 +15,44 @@ def stretched_valley(
     answers = (largest_rate, best_rate, contraction, steps, momentum_contraction)
     check = Check("2.4", "a valley, predicted", *answers)
     A = np.array([[5.0, 4.0], [4.0, 5.0]])
-    low, high = 1.0, 9.0
+    rate = _rates(check, A, largest_rate, best_rate)
+    distance = np.linalg.norm(walk(nn.SGD(rate), A, 60), axis=1)
 
+    hints = {
+        "That is the gain of a step; what is left of the distance?": 0.2,
+        "That is momentum's, with √κ": 0.5,
+        "That is the rate 1/λ_max, not the best one": 8 / 9,
+        "A distance is never negative, even if each step changes sides": -0.8,
+    }
+    rho = check.number_close(contraction, 0.8, hints, rtol=1e-3, name="contraction")
+    check.close(rho, (distance[60] / distance[40]) ** 0.05, rtol=1e-3, name="contraction")
+
+    hints = {
+        "One too few: that is not yet a thousandth": 30.0,
+        "Steps come whole: which number of them is enough?": np.log(1000) / -np.log(0.8),
+        "A power of ten is not a power of e: use one logarithm for both numbers": np.ceil(
+            3 / -np.log(0.8)
+        ),
+        "ρᵗ = 1/1000: the logarithm of 1000 is in the numerator": np.ceil(1000 * (1 - 0.8)),
+    }
+    walked = float(np.argmax(distance <= distance[0] / 1000))
+    check.number_close(steps, walked, hints, atol=0.01, rtol=0, name="steps")
+
+    hints = {
+        "Momentum puts √κ in place of κ": 0.8,
+        "That is μ; the distance shrinks by √μ a step": 0.25,
+    }
+    name = "momentum_contraction"
+    rho = check.number_close(momentum_contraction, 0.5, hints, rtol=1e-3, name=name)
+    distance = np.linalg.norm(walk(nn.SGD(1 / 4, momentum=1 / 4), A, 40), axis=1)
+    # The two roots are one, so the distance goes like t ρᵗ: in 20 steps, 2 ρ²⁰.
+    check.close(rho, (distance[40] / distance[20] / 2) ** 0.05, rtol=5e-3, name=name)
+    check.done()
+
+
+def _rates(check: Check, A: Any, largest_rate: Any, best_rate: Any) -> float:
+    """Check the two rates of exercise 2.4, and return the best one."""
+    low, high = 1.0, 9.0
     hints = {
         "The eigenvalues of A are not its diagonal entries": 2 / 5,
         "1/λ_max is the rate at which the steepest direction is solved in one step": 1 / high,
@@ -32,34 +68,7 @@ def stretched_valley(
         "1/λ_max solves the steepest direction; the flattest could go faster": 1 / high,
         "The mean of the eigenvalues, but half of what the two extremes allow": 1 / (low + high),
     }
-    rate = check.number_close(best_rate, 2 / (low + high), hints, rtol=1e-3, name="best_rate")
-
-    hints = {
-        "That is the gain of a step; what is left of the distance?": 1
-        - (high - low) / (high + low),
-        "That is momentum's, with √κ": 0.5,
-        "That is the rate 1/λ_max, not the best one": 1 - low / high,
-    }
-    right = (high - low) / (high + low)
-    rho = check.number_close(contraction, right, hints, rtol=1e-3, name="contraction")
-    distance = np.linalg.norm(walk(nn.SGD(rate), A, 60), axis=1)
-    check.close(rho, (distance[60] / distance[40]) ** 0.05, rtol=1e-3, name="contraction")
-
-    hints = {
-        "One too few: that is not yet a thousandth": 30.0,
-        "A power of ten is not a power of e: use one logarithm for both numbers": np.ceil(
-            3 / -np.log(0.8)
-        ),
-        "ρᵗ = 1/1000: the logarithm of 1000 is in the numerator": np.ceil(1000 * (1 - 0.8)),
-    }
-    check.number_close(steps, 31.0, hints, atol=0.01, rtol=0, name="steps")
-
-    hints = {
-        "Momentum puts √κ in place of κ": 0.8,
-        "That is μ; the distance shrinks by √μ a step": 0.25,
-    }
-    check.number_close(momentum_contraction, 0.5, hints, rtol=1e-3, name="momentum_contraction")
-    check.done()
+    return check.number_close(best_rate, 2 / (low + high), hints, rtol=1e-3, name="best_rate")
 
 
 def factors(
@@ -97,6 +106,7 @@ def factors(
     check.number_close(first_step, step, hints, rtol=0.01, name="first_step")
     hints = {
         "That is the factor of the variance; the deviation is its root": 0.25,
+        "How many times 32 is 128?": 2**-0.5,
         "Larger batches are less noisy, not more": 2.0,
         "Larger batches are less noisy, not more; and the deviation is a root": 4.0,
     }
@@ -124,7 +134,7 @@ def faster_than_descent(rate: Any, momentum: Any) -> None:
     start = np.ones(len(A))
     distance = np.linalg.norm(walk(nn.SGD(rate, momentum=momentum), A, 250, start), axis=1)
     left = distance[-1] / distance[0]
-    slow = "" if momentum else " Gradient descent cannot do it at any rate: κ is 500."
+    slow = "" if momentum else " Gradient descent cannot do it at any rate: κ is about 470."
     if momentum and rate * low < (1 - np.sqrt(momentum)) ** 2:
         slow = " The flattest direction still creeps: more momentum, or a larger rate."
     elif momentum:

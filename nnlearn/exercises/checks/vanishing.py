@@ -9,6 +9,37 @@ import nnlearn as nn
 from nnlearn.exercises.checking import Check
 
 
+def _other_bounds(h: Any, W: Any) -> dict[str, Any]:
+    """Return, as hints, what comes out where a norm or a slope of 6.5 is another one."""
+    s, slopes, steps = np.linalg.norm(W, 2), 1 - h[1:] ** 2, len(h) - 1
+
+    def product(slopes: Any, size: Any = s) -> Any:
+        return np.prod(size * slopes.max(axis=1))
+
+    return {
+        "This is the coarse bound, with slope 1 everywhere": s**steps,
+        "The spectral radius bounds long powers, not the product of different steps": product(
+            slopes, np.abs(np.linalg.eigvals(W)).max()
+        ),
+        "The Frobenius norm is larger than needed": product(slopes, np.linalg.norm(W)),
+        "A bound must hold for the unit with the largest slope, not on average": np.prod(
+            s * slopes.mean(axis=1)
+        ),
+        "From the first state to the last there is one step fewer than there are states": product(
+            1 - h**2
+        ),
+        "These are the slopes at the states that the steps start from": product(1 - h[:-1] ** 2),
+        "This is the slope of the sigmoid, in terms of what it gives": product(h[1:] * (1 - h[1:])),
+        "h is what tanh gives already: there is one tanh too many": product(
+            1 - np.tanh(h[1:]) ** 2
+        ),
+        "Each step has a largest slope of its own": (s * slopes.max()) ** steps,
+        "This bound is finer still. The one that is asked for takes matrix and slope apart": (
+            np.prod([np.linalg.norm(slope[:, None] * W, 2) for slope in slopes])
+        ),
+    }
+
+
 def bound(answer: Any) -> None:
     """6.5: the finer of the two bounds, from the slopes that there were."""
     check = Check("6.5", "a bound from the slopes", answer)
@@ -22,28 +53,8 @@ def bound(answer: Any) -> None:
         for h_j in h[:0:-1]:
             road = road @ np.diag(1 - h_j**2) @ W
         measured = np.linalg.norm(road, 2)
-        s, slopes = np.linalg.norm(W, 2), 1 - h[1:] ** 2
-        largest = slopes.max(axis=1)
-        radius = np.abs(np.linalg.eigvals(W)).max()
-        first_too = np.prod(s * (1 - h**2).max(axis=1))
-        check.close(
-            value,
-            np.prod(s * largest),
-            hints={
-                "This is the coarse bound, with slope 1 everywhere": s ** (T - 1),
-                "The spectral radius bounds long powers, not the product of different steps": (
-                    np.prod(radius * largest)
-                ),
-                "The Frobenius norm is larger than needed": np.prod(np.linalg.norm(W) * largest),
-                "A bound must hold for the unit with the largest slope, not on average": np.prod(
-                    s * slopes.mean(axis=1)
-                ),
-                "From the first state to the last there is one step fewer than there are states": (
-                    first_too
-                ),
-            },
-            name="The bound",
-        )
+        right = np.prod(np.linalg.norm(W, 2) * (1 - h[1:] ** 2).max(axis=1))
+        check.close(value, right, _other_bounds(h, W), name="The bound")
         check.that(
             value >= measured * (1 - 1e-9), f"The gradient that was measured, {measured:.3g}, "
             "is above it."
@@ -63,7 +74,7 @@ def latch(state: Any, gradient: Any, least_weight: Any) -> None:
         h,
         hints={
             "It does not fade: near zero each step doubles it": 0.0,
-            "tanh never reaches 1. Where does h = tanh(2h) hold": 1.0,
+            "tanh never reaches 1. Where does h = tanh(2h) hold?": 1.0,
             "This is where it starts": 0.1,
         },
         rtol=0.006,
@@ -71,10 +82,10 @@ def latch(state: Any, gradient: Any, least_weight: Any) -> None:
     )
     said = check.choice(gradient, ["vanishes", "stays", "explodes"], "gradient")
     reasons = {
-        "explodes": "The slope is 2 only at h = 0. What is 2 (1 − h²) where the unit stays",
-        "stays": "For that, 2 (1 − h²) would have to be 1 where the unit stays",
+        "explodes": "The slope is 2 only at h = 0. What is 2 (1 − h²) where the unit stays?",
+        "stays": "For that, 2 (1 − h²) would have to be 1 where the unit stays.",
     }
-    check.that(said == "vanishes" and slope < 1e-20, reasons.get(said, ""), case="w = 2, 100 steps")
+    check.that(said == "vanishes" and slope < 1e-20, reasons.get(said, ""))
     check.number_close(
         least_weight,
         1.0,
