@@ -47,11 +47,16 @@ def programs(network):
     return {**found, "products": ["benchmarks.products", network]}
 
 
-def run(program, environment):
-    """Run one program in a process of its own; return what it reports."""
+def run(program, environment, limit=None):
+    """Run one program in a process of its own, for `limit` seconds; return what it reports."""
     command = [sys.executable, "-m", *program]
     result = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | environment
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+        timeout=limit,
     )
     if result.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{result.stderr}")

@@ -6,6 +6,7 @@ import types
 
 import pytest
 
+import nnlearn as nn
 from nnlearn.arrays import gpu
 
 
@@ -57,6 +58,23 @@ def test_each_trouble_is_told(machine, said, monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", cupy(**machine))
     found = gpu.trouble()
     assert (found is None) if said is None else re.search(said, found), found
+
+
+@pytest.mark.gpu
+def test_a_device_is_named_by_its_number():
+    """It becomes the current one; a number too many is told."""
+    module = gpu.cupy_or_none()
+    if gpu.trouble() is not None:
+        pytest.skip("no GPU")
+    count = module.cuda.runtime.getDeviceCount()
+    try:
+        nn.use_backend("cupy", device=count - 1)
+        assert nn.asarray(1.0).device == module.cuda.Device(count - 1)
+        with pytest.raises(RuntimeError, match=r"'cupy' cannot be used here .*invalid device"):
+            nn.use_backend("cupy", device=count)
+    finally:
+        module.cuda.Device(0).use()
+        nn.use_backend("numpy")
 
 
 def test_hidden_devices_are_named(monkeypatch):

@@ -502,6 +502,18 @@ def test_validation_that_does_not_fit_is_told_first():
     np.testing.assert_array_equal(params.vector, model.init(0).vector)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_a_last_step_that_breaks_the_parameters_is_seen(space):
+    """Every loss of the epoch was finite; what the last step made of the parameters is not."""
+    model, pair = regression()
+    params = nn.Parameters(space.array(model.init(0).vector), model.init(0).layout)
+    start = nn.to_numpy(params.vector).copy()
+    data = [space.array(100 * a) for a in pair]
+    with pytest.raises(nn.TrainingDiverged, match=r"epoch 1, seen at its end, the loss.*in W"):
+        nn.fit(model, params, nn.mean_squared_error, data, nn.SGD(1e38), 1, batch_size=1000)
+    np.testing.assert_array_equal(nn.to_numpy(params.vector), start)
+
+
 @pytest.mark.parametrize("which", ["data", "validation"])
 @pytest.mark.parametrize("place", [0, 17, 29])
 @pytest.mark.parametrize(
