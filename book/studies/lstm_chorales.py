@@ -53,7 +53,7 @@ def stored_reader():
     model = reader("LSTM")
     params = model.init(seed=0)
     with np.load(WEIGHTS) as arrays:
-        params.vector[:] = arrays["vector"]
+        params.vector[:] = nn.asarray(arrays["vector"])
     return model, params
 
 

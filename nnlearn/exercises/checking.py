@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from nnlearn.arrays.backend import to_numpy
 from nnlearn.exercises import wording
 from nnlearn.exercises.failures import CheckFailed, NotAnswered
 from nnlearn.exercises.measuring import numerical_gradient
@@ -245,7 +246,7 @@ class Check:
 
     def _array(self, value: Any, name: str) -> Any:
         try:
-            array = np.asarray(value)
+            array = to_numpy(value)  # it may lie on a device
         except ValueError:  # a list of lists of different lengths
             array = np.asarray(None)
         if array.dtype.kind not in "fiub":

@@ -9,9 +9,12 @@ from nnlearn.exercises.checking import Check
 
 
 def _players(seed: int) -> Any:
+    """Return two small players, with parameters on the host, where the check draws z."""
     G = nn.Sequential(nn.Dense(2, 3), nn.Tanh(), nn.Dense(3, 2))
     D = nn.Sequential(nn.Dense(2, 3), nn.Tanh(), nn.Dense(3, 1))
-    return G, G.init(seed, dtype="float64"), D, D.init(seed + 1, dtype="float64")
+    drawn = G.init(seed, dtype="float64"), D.init(seed + 1, dtype="float64")
+    params_G, params_D = (nn.Parameters(nn.to_numpy(p.vector), p.layout) for p in drawn)
+    return G, params_G, D, params_D
 
 
 def generator_gradient(answer: Any) -> None:

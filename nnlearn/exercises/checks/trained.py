@@ -16,7 +16,7 @@ def remember(answer: Any) -> None:
         model, params = _trained(check, answer, seed)
         x, bit = nn.tasks.signals(100, 1000, np.random.default_rng(1000 + seed))
         logits = _said(check, seed, model, params, x, (1000, 1))
-        right = np.mean((logits > 0) == (bit == 1))
+        right = np.mean((logits > 0) == (nn.to_numpy(bit) == 1))
         if right < 0.05:
             hint = "It says the opposite: a logit above 0 says that the bit was +1."
         elif right < 0.6:
@@ -35,7 +35,7 @@ def learns(answer: Any) -> None:
     check = Check("4.11", "ten layers that learn", answer)
 
     def deep_enough(params: Any) -> None:
-        depth = sum(np.ndim(array) == 2 for array in params.values())
+        depth = sum(array.ndim == 2 for array in params.values())
         check.that(depth > 10, f"It has {depth} dense layers, expected ten hidden ones and a last.")
 
     hint = (
@@ -88,7 +88,7 @@ def two_hills(answer: Any) -> None:
         rng = np.random.default_rng(3000 + seed)
         side = rng.integers(0, 2, size=4000) * 2 - 1
         x = (2 * side + 0.3 * rng.normal(size=4000)).astype("float32")[:, None]
-        G, params = _trained(check, answer, seed, x)
+        G, params = _trained(check, answer, seed, nn.asarray(x))
         z = rng.normal(size=(4000, 4)).astype("float32")
         name = "What the generator makes of 4,000 draws of 4 numbers"
         made = _said(check, seed, G, params, z, (4000, 1), name)
@@ -117,7 +117,7 @@ def _read_digits(
 ) -> None:
     """Let the learner train on 2,000 digits of this form; ask for the test digits, twice."""
     (x, y), (x_test, y_test) = nn.data.load_mnist()
-    x, x_test = (np.reshape(a, (-1, *form)) for a in (x[:2000], x_test))
+    x, x_test = (a.reshape(-1, *form) for a in (x[:2000], x_test))
     for seed in (0, 1):
         model, params = _trained(check, answer, seed, x, y[:2000])
         fits(params)
@@ -134,7 +134,7 @@ def _read_digits(
 
 def _bends(check: Check, seed: int, model: Any, params: Any, x: Any) -> None:
     """Check that the model is not linear: half-way between two inputs it is not half-way."""
-    a, b = np.split(x, 2)
+    a, b = x[: len(x) // 2], x[len(x) // 2 :]
     at_a, half_way, at_b = (
         _said(check, seed, model, params, point, (len(a), 10)) for point in (a, (a + b) / 2, b)
     )
@@ -165,17 +165,18 @@ def _said(
     name: str = "What the network says",
 ) -> Any:  # fmt: skip
     """Return what the model makes of new data, if it is numbers of this shape."""
-    said = check.call(model, params, x, case=f"seed {seed}, on new data")
+    said = check.call(model, params, nn.asarray(x), case=f"seed {seed}, on new data")
     check.shape(said, shape, name=name)
-    return np.asarray(said)
+    return nn.to_numpy(said)
 
 
 def _right(check: Check, seed: int, model: Any, params: Any, x: Any, y: Any) -> float:
     """Return the share of digits that the model tells right; it reads them batch by batch."""
 
     def model_on_digits() -> Any:
-        return np.concatenate([model(params, part) for part in np.array_split(x, 4)])
+        parts = nn.data.batches([x], len(x) // 4)
+        return np.concatenate([nn.to_numpy(model(params, part)) for (part,) in parts])
 
     said = check.call(model_on_digits, case=f"seed {seed}, on the test digits")
     check.shape(said, (len(x), 10), name="What the network says")
-    return float(np.mean(np.argmax(said, axis=1) == y))
+    return float(np.mean(np.argmax(said, axis=1) == nn.to_numpy(y)))
