@@ -127,6 +127,17 @@ def test_it_counts(text, kind, counts):
     assert (found, counted) == (kind, counts)
 
 
+def test_one_number_of_an_array_changes_with_it():
+    code = """
+import cupy
+a = cupy.zeros(3)
+view, copy = a[1], float(a[1])
+a[1] = 5
+print(float(view), copy)
+"""
+    assert run("-c", code).split() == ["5.0", "0.0"]
+
+
 def test_a_training_step_never_waits_for_the_device():
     """Of each of the five networks; and it launches as many kernels as README says."""
     found = json.loads(run("tests/doubles/steps.py"))

@@ -93,7 +93,10 @@ class ndarray:
     def __getitem__(self, index):
         index, gathers = _index(index)
         count("kernels", gathers)
-        return wrap(self._array[index])
+        parts = index if isinstance(index, tuple) else (index,)
+        if not any(part is ... for part in parts):
+            parts = (*parts, ...)  # one number, too, is a view: it changes with the array
+        return wrap(self._array[parts])
 
     def __setitem__(self, index, value):
         index, gathers = _index(index)
@@ -219,6 +222,8 @@ def unwrap(value):
         raise TypeError(f"Unsupported type {type(value)}")
     if isinstance(value, list | tuple):
         return type(value)(map(unwrap, value))
+    if type(value).__name__.startswith("_FusionVar"):
+        raise TypeError("a fused function calls what CuPy does not fuse")
     return value
 
 
