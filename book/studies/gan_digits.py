@@ -56,7 +56,7 @@ def play(params_G, params_D, images, steps, rate, seed, look=None, every=100):
     G, D = players()
     optimizers = [nn.Adam(rate, betas=(0.5, 0.99)) for _ in "GD"]
     return nn.fit_gan(
-        *(G, params_G, D, params_D, images[..., None], optimizers, steps),
+        *(G, params_G, D, params_D, nn.asarray(images[..., None]), optimizers, steps),
         **{"latent": LATENT, "batch_size": BATCH, "look": look, "every": every, "seed": seed},
         progress=False,
     )
@@ -68,21 +68,22 @@ def last_stretch(params_G, params_D, images):
 
 
 def samples(params_G, count=COUNT, seed=1):
-    """Draw pictures (count, 28, 28) from the generator."""
-    z = np.random.default_rng(seed).normal(size=(count, LATENT)).astype("float32")
-    return nn.predict(players()[0], params_G, z)[..., 0]
+    """Draw pictures (count, 28, 28) from the generator; they come to the host."""
+    z = np.random.default_rng(seed).normal(size=(count, LATENT))
+    return nn.to_numpy(nn.predict(players()[0], params_G, nn.asarray(z, "float32")))[..., 0]
 
 
 # --- the reader -----------------------------------------------------------------------------------
 
 
 def look(params_reader, images):
-    """Return what the CNN of chapter 5 sees in pictures: 800 features, and 10 logits."""
+    """Return what the CNN of chapter 5 sees in pictures, on the host: 800 features, 10 logits."""
     reader = cnn_digits.cnn()
     *before, last = reader.layers
     features = nn.Sequential(*(reader.layers[name] for name in before))
-    seen = nn.predict(features, params_reader, images[..., None])
-    return seen, reader.layers[last](params_reader.part(last), seen)
+    seen = nn.predict(features, params_reader, nn.asarray(images[..., None]))
+    logits = reader.layers[last](params_reader.part(last), seen)
+    return nn.to_numpy(seen), nn.to_numpy(logits)
 
 
 def frechet(a, b):
@@ -130,9 +131,9 @@ def store(path, **parameters):
     """Write parameters, and what layers remember, in half precision."""
     arrays = {}
     for name, params in parameters.items():
-        arrays[name] = params.vector.astype("float16")
+        arrays[name] = nn.to_numpy(params.vector).astype("float16")
         if params.state is not None:
-            arrays[f"{name}_state"] = params.state.vector.astype("float16")
+            arrays[f"{name}_state"] = nn.to_numpy(params.state.vector).astype("float16")
     with atomic_file(path) as file:
         np.savez_compressed(file, **arrays)
 
@@ -141,9 +142,9 @@ def stored(path, name, model):
     """Read the parameters of a model, as single precision."""
     params = model.init(seed=0)
     with np.load(path) as arrays:
-        params.vector[...] = arrays[name]
+        params.vector[...] = nn.asarray(arrays[name])
         if params.state is not None:
-            params.state.vector[...] = arrays[f"{name}_state"]
+            params.state.vector[...] = nn.asarray(arrays[f"{name}_state"])
     return params
 
 

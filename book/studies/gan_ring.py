@@ -52,10 +52,16 @@ def players():
     return G, D
 
 
+def first_values(model, seed):
+    """Return a player's first parameters, on the host: so small a game is played there."""
+    params = model.init(seed, dtype="float64")
+    return nn.Parameters(nn.to_numpy(params.vector), params.layout)
+
+
 def train(pace, noise, seed, look=None, steps=STEPS):
     """Train with Adam at the two rates; the noise fades during the first. Return G's parameters."""
     G, D = players()
-    params_G, params_D = G.init(seed, dtype="float64"), D.init(seed + 100, dtype="float64")
+    params_G, params_D = first_values(G, seed), first_values(D, seed + 100)
     x = ring(20_000, np.random.default_rng(seed))
     for phase, (rate, count) in enumerate(zip(RATES, steps, strict=True)):
         optimizers = [nn.Adam(r, betas=(0.5, 0.99)) for r in (rate, pace * rate)]
