@@ -32,7 +32,7 @@ def learn_gap(gap, seed, look=None):
     params, optimizer, norms = model.init(seed), nn.Adam(3e-3), None
 
     def right(x, bit):
-        return float(np.mean((model(params, x) > 0) == (bit == 1)))
+        return nn.accuracy(model(params, x), bit)
 
     for step in range(1, STEPS + 1):
         x, bit = nn.tasks.signals(gap, 32, generator)
@@ -40,7 +40,7 @@ def learn_gap(gap, seed, look=None):
         _, d_loss = nn.vjp(nn.sigmoid_cross_entropy, logits, bit, wrt=0)
         grads, dx = backward(d_loss())
         if norms is None:
-            norms = np.sqrt((dx**2).sum(axis=(1, 2)))
+            norms = np.sqrt(nn.to_numpy((dx**2).sum(axis=(1, 2))))
         nn.clip_gradient_norm(grads, 1.0)
         optimizer.step(params, grads)
         if look is not None:

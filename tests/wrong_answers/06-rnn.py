@@ -507,10 +507,10 @@ def echo(seed):
     model = nn.Sequential(nn.RNN(1, 32), nn.Dense(32, 1))
     params = model.init(seed)
     for _ in range(400):
-        x = rng.uniform(-1, 1, size=(24, 32, 1)).astype("float32")
+        x = nn.asarray(rng.uniform(-1, 1, size=(24, 32, 1)), "float32")
         said, backward = nn.vjp(model, params, x, wrt=0)
         _, d_loss = nn.vjp(nn.mean_squared_error, said[5:], x[4:-1], wrt=0)
-        d_said = np.zeros_like(said)
+        d_said = 0 * said
         d_said[5:] = d_loss()
         grads = backward(d_said)
         nn.clip_gradient_norm(grads, 1.0)
@@ -524,10 +524,10 @@ def echo(seed):
     model = nn.Sequential(nn.RNN(1, 32), nn.Dense(32, 1))
     params = model.init(seed)
     for _ in range(400):
-        x = rng.uniform(-1, 1, size=(24, 32, 1)).astype("float32")
+        x = nn.asarray(rng.uniform(-1, 1, size=(24, 32, 1)), "float32")
         said, backward = nn.vjp(model, params, x, wrt=0)
         _, d_loss = nn.vjp(nn.mean_squared_error, said[6:], x[:-6], wrt=0)
-        d_said = np.zeros_like(said)
+        d_said = 0 * said
         d_said[6:] = d_loss()
         grads = backward(d_said)
         nn.clip_gradient_norm(grads, 1.0)
@@ -541,10 +541,10 @@ def echo(seed):
     model = nn.Sequential(nn.RNN(1, 32), nn.Dense(32, 1))
     params = model.init(seed)
     for _ in range(400):
-        x = rng.uniform(-1, 1, size=(24, 32, 1)).astype("float32")
+        x = nn.asarray(rng.uniform(-1, 1, size=(24, 32, 1)), "float32")
         said, backward = nn.vjp(model, params, x, wrt=0)
         _, d_loss = nn.vjp(nn.mean_squared_error, said[5:], x[5:], wrt=0)
-        d_said = np.zeros_like(said)
+        d_said = 0 * said
         d_said[5:] = d_loss()
         grads = backward(d_said)
         nn.clip_gradient_norm(grads, 1.0)
@@ -558,10 +558,10 @@ def echo(seed):
     model = nn.Sequential(nn.RNN(1, 32), nn.Dense(32, 1))
     params = model.init(seed)
     for _ in range(0):
-        x = rng.uniform(-1, 1, size=(24, 32, 1)).astype("float32")
+        x = nn.asarray(rng.uniform(-1, 1, size=(24, 32, 1)), "float32")
         said, backward = nn.vjp(model, params, x, wrt=0)
         _, d_loss = nn.vjp(nn.mean_squared_error, said[5:], x[:-5], wrt=0)
-        d_said = np.zeros_like(said)
+        d_said = 0 * said
         d_said[5:] = d_loss()
         grads = backward(d_said)
         nn.clip_gradient_norm(grads, 1.0)
