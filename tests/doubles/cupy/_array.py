@@ -103,6 +103,8 @@ class ndarray:
         count("kernels", 1 + gathers)
         if isinstance(value, np.ndarray) and value.ndim:
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        if isinstance(value, list | tuple) and not gathers:
+            raise TypeError(f"Unsupported type {type(value)}")
         self._array[index] = unwrap(value)
 
     # --- methods -------------------------------------------------------------------------------
