@@ -19,6 +19,9 @@ BACKWARD = ("backward",)
 #: helpers to which a backward function leaves its mathematics
 HELPERS = (
     *("gradients", "lstm_slopes", "column_sums"),  # in arrays
+    *("sigmoid_slope", "tanh_slope", "relu_slope", "leaky_relu_slope", "softplus_slope"),
+    *("cross_entropy_slope", "binary_cross_entropy_slope", "take_largest"),
+    *("rnn_step_back", "lstm_step_back", "gru_step_back"),
     *("input_gradient", "_among_zeros", "scatter"),  # of windows
     *("_one_of", "_in_turn", "filled", "_over_batch"),  # of layers
 )
@@ -275,7 +278,7 @@ def _faults_Assign(node):
 def _is_nothing(node):
     """Whether it is zero, or an array still to be written: minus that is the same."""
     text = ast.unparse(node)
-    return text == "0.0" or text.startswith(("xp.empty", "xp.zeros"))
+    return text == "0.0" or text.startswith(("xp.empty", "xp.zeros", "room_for_turned"))
 
 
 def _faults_If(node):

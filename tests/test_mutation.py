@@ -282,6 +282,16 @@ def pooling(name):
     return judge
 
 
+def pooling_in_place(module):
+    """As all pooling; and dy stays as it is, and its dtype that of the gradient."""
+    pooling("max_pool2d")(module)
+    x, dy = single(normal(1, 4, 4, 1), normal(1, 2, 2, 1))
+    kept = dy.copy()
+    dx = nn.vjp(module.max_pool2d, x)[1](dy)
+    assert dx.dtype == "float32"
+    np.testing.assert_array_equal(dy, kept)
+
+
 def inference(layer_of):
     """The backward pass of a layer that is not in training."""
 
@@ -444,6 +454,17 @@ def recurrence(layout):
     return judge
 
 
+def made_of(formulas, operations, judge):
+    """Judge formulas in the operations that are made of them."""
+
+    def judged(module):
+        made = around(f"operations.{operations}")
+        setattr(made, formulas, module)
+        judge(made)
+
+    return judged
+
+
 def single(*arrays):
     return [np.asarray(a, dtype="float32") for a in arrays]
 
@@ -503,9 +524,44 @@ def vjp(module):
         backward(da)
 
 
+#: operations of which there are two: the derivation, and what stands for it on a GPU
+IN_FEW_KERNELS = {
+    "sigmoid": activation("sigmoid"),
+    "tanh": activation("tanh"),
+    "relu": activation("relu", at_zero=0),
+    "leaky_relu": activation("leaky_relu", at_zero=0.3, slope=0.3),
+    "softplus": activation("softplus"),
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "sigmoid_cross_entropy": loss("sigmoid_cross_entropy"),
+    "max_pool2d": pooling_in_place,
+}
+RECURRENT_IN_FEW_KERNELS = {
+    "rnn": recurrent("rnn", blocks=1),
+    "lstm": recurrent("lstm", blocks=4, states=2),
+    "gru": recurrent("gru", blocks=3),
+}
 #: which judge hears about which backward function
 JUDGES = {
     "nnlearn.arrays.fast": {"column_sums": column_sums},
+    "nnlearn.arrays.fused": {
+        formula: made_of("fused", "few_kernels", IN_FEW_KERNELS[operation])
+        for formula, operation in {
+            "sigmoid_slope": "sigmoid",
+            "tanh_slope": "tanh",
+            "relu_slope": "relu",
+            "leaky_relu_slope": "leaky_relu",
+            "softplus_slope": "softplus",
+            "cross_entropy_slope": "softmax_cross_entropy",
+            "binary_cross_entropy_slope": "sigmoid_cross_entropy",
+            "take_largest": "max_pool2d",
+        }.items()
+    },
+    "nnlearn.arrays.fused_steps": {
+        f"{name}_step_back": made_of("fused_steps", "few_kernels_recurrent", judge)
+        for name, judge in RECURRENT_IN_FEW_KERNELS.items()
+    },
+    "nnlearn.operations.few_kernels": IN_FEW_KERNELS,
+    "nnlearn.operations.few_kernels_recurrent": RECURRENT_IN_FEW_KERNELS,
     "nnlearn.arrays.recurrence": {
         "Columns.gradients": recurrence("Columns"),
         "PlainColumns.gradients": recurrence("PlainColumns"),
@@ -530,11 +586,7 @@ JUDGES = {
     },
     "nnlearn.layers.sequential": {"Sequential.forward": in_a_row, "_in_turn": in_a_row},
     "nnlearn.operations.activations": {
-        "sigmoid": activation("sigmoid"),
-        "tanh": activation("tanh"),
-        "relu": activation("relu", at_zero=0),
-        "leaky_relu": activation("leaky_relu", at_zero=0.3, slope=0.3),
-        "softplus": activation("softplus"),
+        **{n: IN_FEW_KERNELS[n] for n in ("sigmoid", "tanh", "relu", "leaky_relu", "softplus")},
         "softmax": activation("softmax"),
         "log_softmax": activation("log_softmax"),
     },
@@ -551,13 +603,13 @@ JUDGES = {
         "discriminator_loss": two_players("discriminator_loss"),
         "generator_loss": generator_loss,
     },
-    "nnlearn.operations.gru": {"gru": recurrent("gru", blocks=3)},
+    "nnlearn.operations.gru": {"gru": RECURRENT_IN_FEW_KERNELS["gru"]},
     "nnlearn.operations.losses": {
         "mean_squared_error": loss("mean_squared_error"),
         "softmax_cross_entropy": softmax_cross_entropy,
-        "sigmoid_cross_entropy": loss("sigmoid_cross_entropy"),
+        "sigmoid_cross_entropy": IN_FEW_KERNELS["sigmoid_cross_entropy"],
     },
-    "nnlearn.operations.lstm": {"lstm": recurrent("lstm", blocks=4, states=2)},
+    "nnlearn.operations.lstm": {"lstm": RECURRENT_IN_FEW_KERNELS["lstm"]},
     "nnlearn.operations.normalization": {
         "standardize": standardize,
         "scale_and_shift": normalization("scale_and_shift"),
@@ -573,7 +625,7 @@ JUDGES = {
         "unflatten": unflatten,
         "swap_time_and_batch": swap,
     },
-    "nnlearn.operations.rnn": {"rnn": recurrent("rnn", blocks=1)},
+    "nnlearn.operations.rnn": {"rnn": RECURRENT_IN_FEW_KERNELS["rnn"]},
     "nnlearn.operations.upsampling": {
         "conv_transpose2d": conv_transpose2d,
         "upsample2d": upsample2d,
@@ -614,6 +666,12 @@ EQUIVALENT = {
     (
         "taken = masked(left, (here == y[n, ...]) | (here != here))  # NaN is not itself",
         "(here == y[n, ...]) | (here != here)  →  2 * ((here == y[n, ...]) | (here != here))",
+    ),
+    # the same two, on a GPU
+    ("return xp.where(z > 0, 1 - y - tail, tail - y) * (dloss * share)", "z > 0  →  z >= 0"),
+    (
+        "taken = xp.where((here == y) | (here != here), left, 0.0)",
+        "(here == y) | (here != here)  →  2 * ((here == y) | (here != here))",
     ),
     # how many images make a block, and what tells where they are
     (_BLOCKS, f"{_ENTRIES}  →  math.prod(windows.counts)"),

@@ -59,8 +59,12 @@ class Columns:
 
     def write_affine(self, t: int, z: Array) -> None:
         """Put W_x xₜ + W_h hₜ₋₁ + b into `z`: one product, of [W_x W_h] with what step t reads."""
-        write(z, array_namespace(z).matmul, self._weights, self._read[t, ...])
+        self.write_product(t, z)
         z += self._bias
+
+    def write_product(self, t: int, z: Array) -> None:
+        """Put W_x xₜ + W_h hₜ₋₁ into `z`, where b comes later."""
+        write(z, array_namespace(z).matmul, self._weights, self._read[t, ...])
 
     def affine_of_inputs(self) -> Array:
         """Return W_x xₜ + b of all steps at once, (T, G, N)."""

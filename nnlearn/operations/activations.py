@@ -10,6 +10,8 @@ from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import masked
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
+from nnlearn.operations import few_kernels
+from nnlearn.operations.few_kernels import with_fused
 
 
 @differentiable("z (...)")
@@ -206,3 +208,10 @@ def log_softmax(z: Array) -> Array:
         return dy - xp.exp(log_p) * xp.sum(dy, axis=-1, keepdims=True)  # eq-log-softmax-gradient
 
     return log_p, backward
+
+
+sigmoid = with_fused(sigmoid, few_kernels.sigmoid)
+tanh = with_fused(tanh, few_kernels.tanh)
+relu = with_fused(relu, few_kernels.relu)
+leaky_relu = with_fused(leaky_relu, few_kernels.leaky_relu)
+softplus = with_fused(softplus, few_kernels.softplus)

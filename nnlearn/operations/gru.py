@@ -9,7 +9,9 @@ from nnlearn.arrays.layout import blocks_of, turned
 from nnlearn.arrays.recurrence import Columns
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
+from nnlearn.operations import few_kernels_recurrent
 from nnlearn.operations.activations import sigmoid
+from nnlearn.operations.few_kernels import with_fused
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_x (3H, D), W_h (3H, H), b (3H) -> h (T, N, H)")
@@ -80,3 +82,6 @@ def gru(x: Array, h0: Array, W_x: Array, W_h: Array, b: Array) -> Array:
         return columns.gradients(turned(dz), later, dz_h=turned(dshare))  # eq-gru-dweights
 
     return columns.states(), backward
+
+
+gru = with_fused(gru, few_kernels_recurrent.gru)

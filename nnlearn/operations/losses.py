@@ -3,7 +3,9 @@
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
+from nnlearn.operations import few_kernels
 from nnlearn.operations.activations import log_softmax
+from nnlearn.operations.few_kernels import with_fused
 from nnlearn.shapes import check_range, count
 
 
@@ -124,3 +126,7 @@ def sigmoid_cross_entropy(logits: Array, targets: Array) -> Array:
         return dlogits, lambda: -logits * (dloss / n)
 
     return loss, backward
+
+
+softmax_cross_entropy = with_fused(softmax_cross_entropy, few_kernels.softmax_cross_entropy)
+sigmoid_cross_entropy = with_fused(sigmoid_cross_entropy, few_kernels.sigmoid_cross_entropy)

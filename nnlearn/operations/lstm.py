@@ -12,6 +12,8 @@ from nnlearn.arrays.layout import blocks_of, room_for_turned, turned
 from nnlearn.arrays.recurrence import Columns, lstm_gates, lstm_slopes
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
+from nnlearn.operations import few_kernels_recurrent
+from nnlearn.operations.few_kernels import with_fused
 
 
 @differentiable(
@@ -84,3 +86,6 @@ def lstm(x: Array, h0: Array, c0: Array, W_x: Array, W_h: Array, b: Array) -> An
         return columns.gradients(dz, later_h, later_c)
 
     return (columns.states(), xp.matrix_transpose(c[1:, ...])), backward
+
+
+lstm = with_fused(lstm, few_kernels_recurrent.lstm)

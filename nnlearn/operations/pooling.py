@@ -8,6 +8,8 @@ from nnlearn.arrays.fast import masked
 from nnlearn.arrays.parallel import in_blocks
 from nnlearn.arrays.typing import Array, Gradients, Pair
 from nnlearn.derivative import differentiable
+from nnlearn.operations import few_kernels
+from nnlearn.operations.few_kernels import with_fused
 from nnlearn.operations.windows import Windows
 
 
@@ -122,3 +124,6 @@ def avg_pool2d(x: Array, size: Pair = 2, stride: Pair | None = None) -> Array:
         return dx
 
     return y, backward
+
+
+max_pool2d = with_fused(max_pool2d, few_kernels.max_pool2d)

@@ -11,6 +11,8 @@ from nnlearn.arrays.layout import turned
 from nnlearn.arrays.recurrence import Columns
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
+from nnlearn.operations import few_kernels_recurrent
+from nnlearn.operations.few_kernels import with_fused
 
 
 @differentiable("x (T, N, D), h0 (N, H), W_xh (H, D), W_hh (H, H), b_h (H) -> h (T, N, H)")
@@ -64,3 +66,6 @@ def rnn(x: Array, h0: Array, W_xh: Array, W_hh: Array, b_h: Array) -> Array:
         return columns.gradients(turned(dz), later)
 
     return columns.states(), backward
+
+
+rnn = with_fused(rnn, few_kernels_recurrent.rnn)

@@ -1,16 +1,20 @@
 """Optimizers: how the gradient of θ becomes a step of θ. They work in place, on whole vectors."""
 
+import functools
 import math
 import weakref
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.fast import blocks
+from nnlearn.arrays.fused import is_fused
 from nnlearn.arrays.typing import Array
 from nnlearn.parameters import Parameters
+from nnlearn.training import few_kernels
 from nnlearn.usage import usage
 
 #: What users of other libraries write, and what it is here.
@@ -91,8 +95,9 @@ class Optimizer(ABC):
                 self.memory[name] = xp.zeros_like(theta)
         self.steps += 1
         self._moved = weakref.ref(params)
+        update = _rule(self, theta)
         for part in blocks(theta):
-            self.update(xp, theta[part], g[part], *(self.memory[n][part] for n in self.remembers))
+            update(xp, theta[part], g[part], *(self.memory[n][part] for n in self.remembers))
         if params.state is not None and grads.state is not None:
             params.state.assign(grads.state)  # what is remembered without being learned
 
@@ -195,6 +200,22 @@ class Adam(Optimizer):
         rate = self.learning_rate / (1 - beta1**self.steps)  # eq-adam-bias-correction, for m and s
         root = xp.sqrt(s / (1 - beta2**self.steps))
         theta -= rate * m / (root + self.eps)  # eq-adam-step
+
+
+#: on CuPy's arrays, instead of the rule: the same in one kernel
+_IN_FEW_KERNELS: dict[Callable[..., None], Callable[..., None]] = {
+    SGD.update: few_kernels.sgd,
+    Adam.update: few_kernels.adam,
+}
+
+
+def _rule(optimizer: Optimizer, theta: Array) -> Callable[..., None]:
+    """Return what moves θ: `update`, or what stands for it; a rule of the user's own stays."""
+    update = optimizer.update
+    written = getattr(update, "__func__", None)
+    if is_fused(theta) and written in _IN_FEW_KERNELS:
+        return functools.partial(_IN_FEW_KERNELS[written], optimizer)
+    return update
 
 
 def _with_finite_squares(xp: Any, g: Array) -> Array:

@@ -6,37 +6,13 @@ makes that worth something.
 
 import inspect
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from on_double import DOUBLES, ROOT, run
 
 from benchmarks import gpu as benchmarks_gpu
-
-ROOT = Path(__file__).resolve().parents[2]
-DOUBLES = ROOT / "tests" / "doubles"
-
-
-def run(*command):
-    """Run Python where ``import cupy`` gives the double; return what it prints."""
-    environment = os.environ | {
-        "PYTHONPATH": f"{DOUBLES}{os.pathsep}{ROOT}",
-        "NNLEARN_BACKEND": "cupy",
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, *command],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def value_of(text):
@@ -92,6 +68,7 @@ def test_it_has_nothing_that_cupy_lacks():
         "cupy.concatenate([a, np.ones((1, 3))])",
         "cupy.repeat(a, cupy.asarray([1, 2]), 0)",
         "cupy.multiply.at(a, cupy.asarray([0]), 1.0)",
+        "a.__setitem__(..., [[0, 1, 2], [3, 4, 5]])",
         "cupy.cuda.Device(1)",
     ],
 )

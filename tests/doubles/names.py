@@ -27,6 +27,7 @@ def names():
         "lib.stride_tricks.": cupy.lib.stride_tricks,
     }
     own = {"count", "counted", "functools", "np", "to_device", "unwrap", "wrap", "UFUNCS", "device"}
+    own |= {"call_reduction", "call_where", "is_fusing"}
     return {
         prefix + name: arguments(getattr(part, name))
         for prefix, part in parts.items()

@@ -14,6 +14,7 @@ import numpy as np
 from . import cuda, exceptions, fft, lib, linalg, random  # noqa: F401
 from ._array import ndarray, to_device, unwrap, wrap
 from ._counting import count, counted  # noqa: F401
+from ._fusion import call_reduction, call_where, fuse, is_fusing  # noqa: F401
 from ._ufunc import UFUNCS, ufunc
 
 __version__ = "14.2.0"
@@ -59,8 +60,16 @@ def _looking(function):
 # CuPy's own arguments, which are fewer than NumPy's
 
 
+def _fused_reduction(name, a, axis, out, keepdims):
+    if name not in ("sum", "prod", "max", "min", "all", "any") or keepdims or out is not None:
+        raise NotImplementedError(f"cupy.{name} is not fused so")
+    return call_reduction(getattr(np, name), a, axis)
+
+
 def _reduction(name):
     def reduce(a, axis=None, dtype=None, out=None, keepdims=False):
+        if is_fusing():
+            return _fused_reduction(name, a, axis, out, keepdims)
         count("kernels")
         kw = {} if dtype is None else {"dtype": dtype}
         return wrap(
@@ -76,6 +85,8 @@ sum, prod, mean, argmax, argmin = map(_reduction, ("sum", "prod", "mean", "argma
 
 def _extreme(name):
     def reduce(a, axis=None, out=None, keepdims=False):
+        if is_fusing():
+            return _fused_reduction(name, a, axis, out, keepdims)
         count("kernels")
         return wrap(getattr(np, name)(unwrap(a), axis=axis, out=unwrap(out), keepdims=keepdims))
 
@@ -97,6 +108,8 @@ def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=False):
 
 
 def where(condition, x=None, y=None):
+    if is_fusing():
+        return call_where(condition, x, y)
     if x is None:
         count("synchronizations")  # how many there are decides the shape
         return tuple(map(wrap, np.where(unwrap(condition))))
@@ -257,5 +270,6 @@ def shares_memory(a, b, max_work=None):
 
 
 _ours = {"functools", "np", "count", "counted", "to_device", "unwrap", "wrap", "UFUNCS"}
+_ours |= {"call_reduction", "call_where", "is_fusing"}
 _named = {"abs", "max", "min", "round"}  # only if asked for
 __all__ = sorted({name for name in globals() if not name.startswith("_")} - _ours - _named)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ._array import unwrap, wrap
 from ._counting import count
+from ._fusion import call_ufunc, is_fusing
 
 UFUNCS = """
 abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_or
@@ -24,6 +25,10 @@ class ufunc:
         self._numpy = getattr(np, name)
 
     def __call__(self, *args, out=None, dtype=None):
+        if is_fusing():
+            if self.name == "matmul" or dtype is not None:
+                raise TypeError(f"{self.name} cannot be fused, nor can a dtype be given")
+            return call_ufunc(self._numpy, *args, out=out)
         count("kernels")
         kw = {} if dtype is None else {"dtype": dtype}
         result = self._numpy(*map(unwrap, args), out=unwrap(out), **kw)
