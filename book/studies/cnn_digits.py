@@ -70,7 +70,7 @@ def train(model, x, y, epochs, seed):
     for phase, (rate, count) in enumerate(zip(RATES, epochs, strict=True)):
         settings = {"batch_size": 64, "seed": 100 * phase + seed, "progress": False}
         loss = nn.softmax_cross_entropy
-        nn.fit(model, params, loss, (x, y), nn.Adam(rate), count, **settings)
+        nn.fit(model, params, loss, (x, nn.asarray(y)), nn.Adam(rate), count, **settings)
     return params
 
 
@@ -79,10 +79,11 @@ def trained(model, x, y, epochs, seed, frozen_layers):
     first, frozen, rest = split(model, model.init(seed), frozen_layers)
 
     def below(images):
+        images = nn.asarray(images)
         return nn.predict(first, frozen, images) if frozen_layers else images
 
     params = train(rest, below(x), y, epochs, seed)
-    return lambda images: nn.predict(rest, params, below(images)), int(params.vector.size)
+    return lambda images: nn.to_numpy(nn.predict(rest, params, below(images))), params.vector.size
 
 
 def moved(images, down, right):
@@ -140,7 +141,7 @@ def scores(predict, x, y):
 
 def study(names=()):
     """Train networks with all seeds: all, or those named; return what the file will hold."""
-    plain, test = nn.data.load_mnist()
+    plain, test = (tuple(map(nn.to_numpy, part)) for part in nn.data.load_mnist())
     order = np.random.default_rng(5).permutation(784)
 
     def shuffled(images):
