@@ -6,6 +6,7 @@ import array_api_compat
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace, is_cupy
+from nnlearn.arrays.ranks import whole_batch
 from nnlearn.arrays.typing import Array
 
 
@@ -13,14 +14,22 @@ def uniform(rng: np.random.Generator, like: Array) -> Array:
     """Draw numbers, uniform in [0, 1), of the shape, dtype and device of `like`.
 
     The generator is NumPy's, on the host, so that its state is one thing to save. On a GPU it
-    only draws the seed of a generator there: the numbers themselves never cross the bus.
+    only draws the seed of a generator there: the numbers themselves never cross the bus. Where
+    ranks share a batch, `like` is of this one's rows, and each draws the whole batch's numbers:
+    those of a row are then the same on any number of ranks.
 
     Parameters
     ----------
     rng : numpy.random.Generator
     like : array, any shape, floating-point
+
+    Raises
+    ------
+    ValueError
+        If ranks share a batch, and it cannot be told which axis counts its rows.
     """
-    return _draw("random", rng, like.shape, like)
+    shape, own = whole_batch(like.shape)
+    return _draw("random", rng, shape, like)[own]
 
 
 def normal(rng: np.random.Generator, shape: tuple[int, ...], like: Array) -> Array:

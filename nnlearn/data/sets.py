@@ -3,7 +3,7 @@
 Every function gives arrays on the current backend.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -189,7 +189,10 @@ def standardize_columns(x: Array, *others: Any) -> Any:
 
 
 def batches(
-    arrays: Any, size: int, rng: np.random.Generator | None = None
+    arrays: Any,
+    size: int,
+    rng: np.random.Generator | None = None,
+    shard: Callable[[int], slice] | None = None,
 ) -> Iterator[tuple[Array, ...]]:
     """Go once through some arrays of equal length, in batches.
 
@@ -200,6 +203,8 @@ def batches(
         Of a batch; the last one may be smaller.
     rng : numpy.random.Generator, optional
         Shuffles the examples; without it they come in order.
+    shard : callable, optional
+        Says which of a batch's ``n`` rows to take, as a slice; by default all.
 
     Yields
     ------
@@ -221,6 +226,9 @@ def batches(
         order = xp.asarray(rng.permutation(lengths[0]), device=arrays[0].device)
     for start in range(0, lengths[0], size):
         part = slice(start, min(start + size, lengths[0]))
+        if shard is not None:
+            rows = shard(part.stop - start)
+            part = slice(start + rows.start, start + rows.stop)
         if order is None:
             yield tuple(a[part, ...] for a in arrays)
         else:

@@ -1,11 +1,11 @@
 """The layers that give features or examples a mean and a variance of their own."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.ranks import batch_count
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Layer
@@ -85,7 +85,7 @@ class BatchNorm(LayerNorm):
         found = moments(x, tuple(range(x.ndim - 1)))  # once, for the output and for the averages
         y, backward = batch_norm.forward(x, gamma, beta, eps=self.eps, known=found)
         mean, variance, _ = found
-        return y, backward, self._moved(params.state, mean, variance, math.prod(x.shape[:-1]))
+        return y, backward, self._moved(params.state, mean, variance, batch_count(x.shape))
 
     def _inference(self, state: Any, x: Array, gamma: Array, beta: Array) -> Any:
         """Normalize by the running statistics, which do not depend on x."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import as_rows
+from nnlearn.arrays.ranks import batch_count, mean_over
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 
@@ -18,13 +19,17 @@ def moments(x: Array, axis: int | tuple[int, ...]) -> Any:
     ----------
     x : array
     axis : int or tuple of int
+        Along all axes but the last the mean is over the batch, on several ranks over all of it.
+
+    Notes
+    -----
+    Source: eq-global-moments.
     """
-    xp = array_namespace(x)
-    mean = xp.mean(x, axis=axis, keepdims=True)
+    mean = mean_over(x, axis)
     centered = x - mean
-    rest = xp.mean(centered, axis=axis, keepdims=True)
+    rest = mean_over(centered, axis)
     centered -= rest
-    return mean + rest, xp.mean(centered * centered, axis=axis, keepdims=True), centered
+    return mean + rest, mean_over(centered * centered, axis), centered
 
 
 @differentiable("x (...)")
@@ -59,8 +64,8 @@ def standardize(
     x_hat = centered * scale
 
     def backward(dx_hat: Array) -> Gradients:
-        shift = xp.mean(dx_hat, axis=axis, keepdims=True)
-        stretch = xp.mean(dx_hat * x_hat, axis=axis, keepdims=True)
+        shift = mean_over(dx_hat, axis)
+        stretch = mean_over(dx_hat * x_hat, axis)
         return scale * (dx_hat - shift - x_hat * stretch)  # eq-batch-norm-gradient
 
     return x_hat, backward
@@ -162,7 +167,7 @@ def layer_norm(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> Array:
 
 def check_batch(x: Array) -> None:
     """Refuse a batch of no example, before any mean is taken of it."""
-    if x.ndim < 2 or 0 in x.shape[:-1]:
+    if x.ndim < 2 or batch_count(x.shape) == 0:
         raise ValueError(f"batch_norm: x has shape {x.shape}, expected at least one example")
 
 

@@ -20,6 +20,7 @@ FIT_ELSEWHERE = {
     "shuffle": "the data is shuffled, by seed=",
     "random_state": "it is seed",
     "criterion": "it is loss",
+    "comm": "it is ranks=MPI.COMM_WORLD, a communicator of mpi4py",
     "device": "arrays are where nn.use_backend puts them",
 }
 

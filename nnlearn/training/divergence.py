@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.processes import on_every_rank
 from nnlearn.arrays.typing import Array
 from nnlearn.training.history import History
 
@@ -44,13 +45,21 @@ def diverged(
     when = f"batch {number}" if number else "seen at its end"
     name = getattr(loss, "__name__", type(loss).__name__)
     what = f"the loss, {name}, is {float(value)}"
-    return TrainingDiverged(
-        f"fit: in epoch {run.history.epochs + 1}, {when}, {what}; "
-        f"{first_not_finite(run.model, run.params, *batch)}. params are those of the last good "
-        "epoch; try a smaller learning rate, clip_norm, or data of mean 0 and variance 1",
+    error = TrainingDiverged(
+        f"fit: in epoch {run.history.epochs + 1}, {when}, {what}; {_where(run, *batch)}. params "
+        "are those of the last good epoch; try a smaller learning rate, clip_norm, or data of mean "
+        "0 and variance 1",
         run.history,
         number,
     )
+    return on_every_rank(error)
+
+
+def _where(run: Any, x: Array, target: Array) -> str:
+    """Say where the first number stands that is not finite, in this rank's rows or another's."""
+    own = first_not_finite(run.model, run.params, x, target) if x.shape[0] else ""
+    told: list[str] = run.ranks.everybody_s(own)
+    return next((text for text in told if text.startswith("the first")), max(told))
 
 
 def first_not_finite(model: Any, params: Any, x: Array, target: Array | None = None) -> str:

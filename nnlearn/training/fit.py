@@ -1,5 +1,7 @@
 """The training loop: forward pass, backward pass, step; and looking at how it goes."""
 
+import contextlib
+import functools
 import math
 import os
 import sys
@@ -7,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from nnlearn.arrays.backend import array_namespace, is_integer, on_host
+from nnlearn.arrays.ranks import Ranks
 from nnlearn.arrays.typing import Array
 from nnlearn.data.sets import batches
 from nnlearn.derivative import vjp
@@ -46,6 +50,7 @@ def fit(
     patience: int | None = None,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
+    ranks: Any = None,
 ) -> History:
     """Train a model: move `params`, in place, down the gradient of the loss.
 
@@ -55,7 +60,7 @@ def fit(
     params : Parameters
         As ``model.init`` gives them.
     loss : differentiable function
-        Of ``(output, target)``, a mean over the batch.
+        Of ``(output, target)``, a mean over the batch, in which all examples count alike.
     data : pair of array
         Inputs (N, ...) and targets (N, ...), on the same backend as the parameters and best of
         their dtype: float64 data make a pass through float32 parameters a float64 one, and slower.
@@ -86,6 +91,13 @@ def fit(
     progress : bool, optional
         Whether to show a bar; by default where somebody looks (a terminal or a notebook) unless
         the environment variable ``NNLEARN_PROGRESS`` is 0.
+    ranks : mpi4py communicator, optional
+        The processes that train together, such as ``MPI.COMM_WORLD``: all call `fit` with the same
+        arguments. Of each batch, whose size stays `batch_size`, each takes a shard of the rows.
+        What comes of it is the same on all, and to rounding what one process gets; a checkpoint
+        goes on with any number of them. Run the script as ``mpiexec -n 4 python -m mpi4py
+        script.py``: a rank that fails alone then ends the others, too, which would wait for it. On
+        GPUs each needs its own, by ``nn.use_backend("cupy", device)`` before there are arrays.
 
     Returns
     -------
@@ -94,7 +106,7 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, or the checkpoint is of another run.
+        If an argument does not fit, the checkpoint is of another run, or `ranks` do not agree.
     OSError
         If the checkpoint cannot be written; told before the first epoch.
     TrainingDiverged
@@ -115,37 +127,19 @@ def fit(
     >>> history["loss"][-1] < 0.1 * history["loss"][0]
     True
     """
-    check_fit(
-        model,
-        params,
-        loss,
-        data,
-        optimizer,
-        epochs,
-        validation=validation,
-        batch_size=batch_size,
-        metrics=metrics,
-        patience=patience,
-        clip_norm=clip_norm,
-    )
-    run = Run(model, params, optimizer, seed)
-    if checkpoint is not None:
-        run.identify(loss, data, validation, metrics, batch_size, clip_norm)
-        check_writable(checkpoint)
-    if checkpoint is not None and Path(checkpoint).exists():
-        run.load(checkpoint)  # the optimizer's memory, too, comes from there
-    else:
-        run.check_optimizer()
-    if patience is not None and run.best is None and run.history.best_epoch is not None:
-        raise ValueError(
-            f"fit: patience is {patience}, but the checkpoint {checkpoint} holds no best "
-            "parameters; leave patience out, or delete that file"
-        )
-    history = run.history
-    _try_out("data", model, params, loss, data)
-    if validation is not None:
-        _try_out("validation", model, params, loss, validation)
-    good, hidden = params.copy(), not shows_progress(progress)
+    every = Ranks(ranks)
+    looked = functools.partial(check_fit, model, params, loss, data, optimizer, epochs)
+    facts: dict[str, Any] = {"batch_size": batch_size, "clip_norm": clip_norm, "metrics": metrics}
+    every.on_all(lambda: looked(validation=validation, patience=patience, **facts))
+    run = every.on_all(lambda: Run(model, params, optimizer, seed, every))
+    if checkpoint is not None or every.size > 1:
+        run.identify(loss, data, validation, **facts)
+    run.check_ranks(epochs=epochs, patience=patience, checkpoint=checkpoint is not None)
+    history = _history_so_far(run, checkpoint, patience)
+    for name, pair in {"data": data, "validation": validation}.items():
+        if pair is not None:
+            every.on_all(functools.partial(_try_out, name, model, params, loss, pair))
+    good, hidden = params.copy(), every.rank > 0 or not shows_progress(progress)
     with tqdm(
         total=epochs, initial=history.epochs, unit="epoch", leave=False, disable=hidden
     ) as bar:
@@ -160,7 +154,7 @@ def fit(
                 raise
             good = start
             if validation is not None:
-                record |= _look(model, params, loss, validation, metrics or {})
+                record |= _look(run, loss, validation, metrics or {})
             # with a checkpoint also without patience, which may be given when it is taken up
             run.record(record, keep_best=patience is not None or checkpoint is not None)
             if checkpoint is not None:
@@ -170,6 +164,22 @@ def fit(
     if patience is not None and run.best is not None:
         params.assign(run.best)
     return history
+
+
+def _history_so_far(run: Run, checkpoint: str | Path | None, patience: int | None) -> History:
+    """Take up the run of the checkpoint, if it is there, on all ranks alike."""
+    if checkpoint is not None:
+        run.ranks.on_first(lambda: check_writable(checkpoint))
+    if checkpoint is not None and run.ranks.on_first(lambda: Path(checkpoint).exists()):
+        run.load(checkpoint)  # the optimizer's memory, too, comes from there
+    else:
+        run.ranks.on_all(run.check_optimizer)
+    if patience is not None and run.best is None and run.history.best_epoch is not None:
+        raise ValueError(
+            f"fit: patience is {patience}, but the checkpoint {checkpoint} holds no best "
+            "parameters; leave patience out, or delete that file"
+        )
+    return run.history
 
 
 def _try_out(name: str, model: Any, params: Parameters, loss: Loss, pair: Sequence[Array]) -> None:
@@ -202,30 +212,56 @@ def _epoch(
     """Go once through the data, a step a batch; return the mean loss."""
     total: Any = 0.0  # becomes an array on the device: nothing waits for it before the epoch's end
     looks = on_host(run.params.vector)  # on a GPU each look would wait for the device
-    parts = batches(data, batch_size, run.generators["shuffling"])
+    left = count = int(data[0].shape[0])
+    parts = batches(data, batch_size, run.generators["shuffling"], run.ranks.shard)
     for number, (x, target) in enumerate(parts, start=1):
-        rng = run.generators["chance"]
-        output, backward = vjp(run.model, run.params, x, wrt=0, rng=rng)
-        value, backward_loss = vjp(loss, output, target, wrt=0)
+        n = min(batch_size, left)  # in the batch; x and target are this rank's part of it
+        value, grads = _gradient(run, loss, x, target, n)
         if looks and not math.isfinite(value):
             raise diverged(run, loss, value, (x, target), number)
-        grads = backward(backward_loss())
         if clip_norm is not None:
             clip_gradient_norm(grads, clip_norm)
         run.optimizer.step(run.params, grads)
-        total = total + value * x.shape[0]
+        total, left = total + value * n, left - n
     seen = float(total + zero_if_finite(run.params.vector))  # the one look of the epoch
     if not math.isfinite(seen):
         raise diverged(run, loss, total, (x, target), None)
-    return seen / int(data[0].shape[0])
+    return seen / count
 
 
-def _look(
-    model: Any, params: Parameters, loss: Loss, validation: Sequence[Array], metrics: Metrics
-) -> dict[str, float]:
-    """Return the validation loss and the metrics."""
+def _gradient(run: Run, loss: Loss, x: Array, target: Array, n: int) -> tuple[Any, Parameters]:
+    """Return the mean loss of a batch of n examples, and its gradient: the same on all ranks.
+
+    Source: eq-sharded-gradient.
+    """
+    with run.ranks.sharing(n) as batch:
+        output, backward = vjp(run.model, run.params, x, wrt=0, rng=run.generators["chance"])
+        value, backward_loss = _of_shard(loss, output, target)
+        told = on_host(run.params.vector) and not math.isfinite(value)  # once is enough
+        with np.errstate(all="ignore") if told else contextlib.nullcontext():
+            grads = backward(batch.weighted(backward_loss()))
+    if run.ranks.size == 1:
+        return value, grads
+    g, xp = grads.vector, array_namespace(grads.vector)
+    value = xp.asarray(batch.weighted(value), dtype=g.dtype, device=g.device)
+    sums = run.ranks.sum(xp.concat([g, xp.reshape(value, (1,))]))
+    grads.vector = sums[:-1]
+    return sums[-1], grads
+
+
+def _of_shard(loss: Loss, output: Array, target: Array) -> tuple[Any, Callable[[], Array]]:
+    """Return the loss, and what gives its gradient; a shard of no examples has zeros."""
+    if target.shape[0] == 0:
+        return 0.0, lambda: array_namespace(output).zeros_like(output)
+    return vjp(loss, output, target, wrt=0)
+
+
+def _look(run: Run, loss: Loss, validation: Sequence[Array], metrics: Metrics) -> dict[str, float]:
+    """Return the validation loss and the metrics; each rank computes the output of its rows."""
     x, target = validation
-    output = predict(model, params, x)
+    count = int(x.shape[0])
+    own = predict(run.model, run.params, x[run.ranks.shard(count), ...])
+    output = run.ranks.all_rows(own, count)
     record = {"validation_loss": float(loss(output, target))}
     return record | {name: float(metric(output, target)) for name, metric in metrics.items()}
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.ranks import Ranks
 from nnlearn.arrays.typing import Array
 from nnlearn.parameters import Parameters, checksum
 from nnlearn.training.checkpoints import load_checkpoint, save_checkpoint, write_into
@@ -45,8 +46,14 @@ class Run:
     """What changes while training, and how to save it and take it up again."""
 
     def __init__(
-        self, model: Any, params: Parameters, optimizer: Optimizer, seed: int | Sequence[int]
+        self,
+        model: Any,
+        params: Parameters,
+        optimizer: Optimizer,
+        seed: int | Sequence[int],
+        ranks: Ranks | None = None,
     ) -> None:
+        self.ranks = ranks or Ranks()
         self.model = model
         self.params = params
         self.optimizer = optimizer
@@ -83,6 +90,16 @@ class Run:
             "batch_size": batch_size,
             "clip_norm": clip_norm,
         }
+
+    def check_ranks(self, **more: Any) -> None:
+        """Refuse ranks that do not all have the same facts, `identify`'s and more."""
+        if self.ranks.size == 1:
+            return
+        state, memory = self.params.state, self.optimizer.memory.values()
+        more["library"] = array_namespace(self.params.vector).__name__
+        more["state"] = None if state is None else checksum(state.vector)
+        more["memory"] = self.optimizer.steps, checksum(*memory)
+        self.ranks.check_same("fit", self.identity | more)
 
     def check_optimizer(self) -> None:
         """Refuse an optimizer that remembers the steps of other parameters."""
@@ -122,11 +139,11 @@ class Run:
             "best_epoch": self.history.best_epoch,
             "generators": {k: g.bit_generator.state for k, g in self.generators.items()},
         }
-        save_checkpoint(path, arrays, facts)
+        self.ranks.on_first(lambda: save_checkpoint(path, arrays, facts))
 
     def load(self, path: str | Path) -> None:
         """Take up the run that the checkpoint is of; refuse another's."""
-        arrays, facts = load_checkpoint(path)
+        arrays, facts = self.ranks.on_first(lambda: load_checkpoint(path))
         known = facts.get("identity", {})
         ends = {checksum(arrays[name]) for name in ("params", "best") if name in arrays}
         if self.identity["parameters"] in ends:  # a cell that is run again: they are where it ended
