@@ -12,6 +12,8 @@ export NNLEARN_PROGRESS := 0
 # The matrices are small: one thread a process is fastest, and does not suffer from a busy machine.
 BLAS_THREADS ?= 1
 THREADS := OPENBLAS_NUM_THREADS=$(BLAS_THREADS) VECLIB_MAXIMUM_THREADS=$(BLAS_THREADS)
+# Here `import cupy` gives the double of a GPU.
+DOUBLE := PYTHONPATH="$(CURDIR)/tests/doubles" $(THREADS)
 
 .DEFAULT_GOAL := help
 .PHONY: help book test serve lab lint format execute lock bench gpu clean
@@ -38,7 +40,11 @@ test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbva
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
-	PYTHONPATH="$(CURDIR)/tests/doubles" $(THREADS) $(BIN)/python -m pytest -n 2 -m gpu -p no:cacheprovider
+	$(DOUBLE) $(BIN)/python -m pytest -n 2 -m gpu -p no:cacheprovider
+	$(DOUBLE) NNLEARN_BACKEND=cupy $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
+	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
+	$(DOUBLE) NNLEARN_BACKEND=cupy $(BIN)/python -m pytest -n 2 -p no:cacheprovider \
+	    -k "passes or fails_with_a_readable" tests/exercises/test_exercises.py
 
 serve: $(VENV)/.book  ## show the built book at http://localhost:8000
 	@test -f $(BOOK) || $(MAKE) book

@@ -2,10 +2,12 @@
 
 ``PYTHONPATH=tests/doubles NNLEARN_BACKEND=cupy python tests/doubles/steps.py`` prints a line of
 JSON: for each network the kernels, the waits of the host, and whatever else the double counts.
+With ``--plain`` nothing is fused: one kernel for each sign in the derivations.
 """
 
 import json
 import runpy
+import sys
 
 import cupy
 
@@ -29,5 +31,14 @@ def count_steps():
     return found
 
 
+def fuse_nothing():
+    """Have every formula run as its lines stand: a kernel for each sign."""
+    from nnlearn.arrays import fused
+
+    fused.is_fused = lambda array: False
+
+
 if __name__ == "__main__":
+    if "--plain" in sys.argv:
+        fuse_nothing()
     print(json.dumps(count_steps()))
