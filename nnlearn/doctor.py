@@ -35,6 +35,13 @@ for _ in range(12):
     times.append(time.perf_counter() - start)
 print(min(times))
 """
+RANKS = """
+from mpi4py import MPI
+ranks = MPI.COMM_WORLD
+ranks.Barrier()
+if ranks.rank == 0:
+    print(ranks.size, " ".join(MPI.Get_library_version().split("\\n")[0].split()))
+"""
 
 
 class Finding(NamedTuple):
@@ -119,15 +126,31 @@ def program(name: str, path: str | None, advice: str) -> Finding:
 
 
 def mpi() -> Finding:
-    """Look at MPI, for training on several machines."""
+    """Look at MPI, for training on several processes: two of them are started."""
     if importlib.util.find_spec("mpi4py") is None:
-        return Finding("MPI", "none")
-    return Finding("MPI", f"mpi4py {metadata.version('mpi4py')}, {shutil.which('mpiexec')}")
+        return Finding("MPI", "none", "to train on several processes: pip install mpi4py mpich")
+    value, mpiexec = f"mpi4py {metadata.version('mpi4py')}", find_mpiexec()
+    if mpiexec is None:
+        return Finding("MPI", f"{value}, no mpiexec", "mpiexec starts the processes: install mpich")
+    command = [mpiexec, "-n", "2", sys.executable, "-c", RANKS]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    sizes, _, library = told.stdout.partition(" ")
+    if told.returncode == 0 and sizes == "2":
+        return Finding("MPI", f"{value} with {library.strip()}, {mpiexec} starts two ranks")
+    what = (told.stdout + told.stderr).strip().splitlines() or ["nothing is said"]
+    advice = f"two processes that {mpiexec} starts do not find one another ({what[-1]}): is it of "
+    return Finding("MPI", f"{value}, {mpiexec} fails", f"{advice}the MPI that mpi4py uses?")
 
 
 def find_browser() -> str | None:
     """Return the path of a Chromium on this machine, or None."""
     return next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
+def find_mpiexec() -> str | None:
+    """Return the path of mpiexec: that of the package mpich, or any other; or None."""
+    beside = Path(sys.executable).with_name("mpiexec")
+    return str(beside) if beside.exists() else shutil.which("mpiexec")
 
 
 def find_node() -> str | None:

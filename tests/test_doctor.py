@@ -1,5 +1,6 @@
 """The doctor: what a machine has, and advice only where something would be better."""
 
+import re
 import subprocess
 import sys
 
@@ -58,6 +59,38 @@ def test_what_is_missing_gets_advice(monkeypatch):
     monkeypatch.setattr(doctor.gpu, "cupy_or_none", lambda: None)
     assert doctor.graphics()[:2] == ("GPU", "none")
     assert "not installed" in doctor.graphics().advice
+
+
+def test_two_ranks_are_started():
+    found = doctor.mpi()
+    assert found.advice == ""
+    assert re.fullmatch(r"mpi4py [\d.]+ with \w.*, .*mpiexec starts two ranks", found.value)
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ('#!/bin/sh\nshift 2; "$@"; "$@"\n', "1 "),  # of another MPI: each process is alone
+        ("#!/bin/sh\necho no slots >&2; exit 1\n", "no slots"),
+        ("#!/bin/sh\nexit 1\n", "nothing is said"),
+    ],
+)
+def test_an_mpiexec_that_starts_no_ranks_is_told(program, said, monkeypatch, tmp_path):
+    path = tmp_path / "mpiexec"
+    path.write_text(program)
+    path.chmod(0o755)
+    monkeypatch.setattr(doctor, "find_mpiexec", lambda: str(path))
+    found = doctor.mpi()
+    assert found.value.endswith("mpiexec fails")
+    assert said in found.advice
+    assert "is it of the MPI that mpi4py uses" in found.advice
+
+
+def test_without_mpi(monkeypatch):
+    monkeypatch.setattr(doctor, "find_mpiexec", lambda: None)
+    assert "install mpich" in doctor.mpi().advice
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    assert doctor.mpi()[:2] == ("MPI", "none")
 
 
 def test_the_advice_is_printed_once(monkeypatch, capsys):

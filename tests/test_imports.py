@@ -18,7 +18,7 @@ FLOORS = [
     {"data"},
     {"layers"},
     {"training"},
-    {"book", "exercises", "doctor"},
+    {"book", "exercises", "doctor", "train"},
     {"nnlearn"},  # the names that a user sees
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}

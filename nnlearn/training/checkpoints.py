@@ -19,24 +19,26 @@ from nnlearn.files import atomic_file
 _FORMAT = 1
 
 
-def check_writable(path: str | Path) -> None:
-    """Make the checkpoint's folder; raise OSError at once where no file can be written.
+def check_writable(path: str | Path, name: str = "fit: checkpoint") -> None:
+    """Make a file's folder; raise OSError at once where no file can be written.
 
     Parameters
     ----------
     path : str or Path
-        Of the checkpoint, which stays as it is.
+        Of the file, which stays as it is if it is there.
+    name : str
+        What to call it where it cannot be written.
     """
     path = Path(path)
     if path.is_dir():
-        raise IsADirectoryError(f"fit: checkpoint is the folder {path}, expected a file's name")
+        raise IsADirectoryError(f"{name} is the folder {path}, expected a file's name")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
         raise type(error)(
-            f"fit: checkpoint is {path}, expected a place where a file can be written ({error})"
+            f"{name} is {path}, expected a place where a file can be written ({error})"
         ) from error
 
 

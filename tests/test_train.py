@@ -1,0 +1,216 @@
+"""``python -m nnlearn.train``: a chapter's network, on one process or on several."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from notebooks import cells_of, code_cells
+from on_ranks import environment, run
+from paths import BOOK
+
+import nnlearn as nn
+from nnlearn import train
+from nnlearn.arrays import launching
+from nnlearn.training import networks
+from nnlearn.training.networks import NETWORKS
+
+SMALL = ("--network", "mlp", "--epochs", 2, "--examples", 500)
+
+
+def trained(ranks, *options, **more):
+    """Run the command on so many ranks; without MPI where they are None."""
+    if ranks is not None:
+        return run(ranks, "-m", "nnlearn.train", *options, **more)
+    command = [sys.executable, "-m", "nnlearn.train", *map(str, options)]
+    settings = {"capture_output": True, "text": True, "check": False}
+    return subprocess.run(command, env=environment(**more), **settings)
+
+
+def called(monkeypatch, *options):
+    """Return the arguments with which the command calls `fit`, which does nothing."""
+    seen = {}
+
+    def fit(model, params, loss, data, optimizer, epochs, **settings):
+        seen.update(settings, optimizer=optimizer, epochs=epochs, data=data, loss=loss, model=model)
+        return nn.History(loss=[1.0])
+
+    monkeypatch.setattr(train, "fit", fit)
+    train.main([str(option) for option in options])
+    return seen
+
+
+# --- what it trains -------------------------------------------------------------------------------
+
+
+def test_the_networks_are_the_chapters():
+    (cell,) = (c for c in code_cells(BOOK / "04-ann.ipynb") if c["id"] == "ann-mnist-train")
+    layers = re.search(r"layers = (\[.*\])", "".join(cell["source"]))[1]
+    assert repr(NETWORKS["mlp"].make()) == repr(nn.Sequential(*eval(layers, {"nn": nn})))
+    chapter = cells_of("05-cnn")("cnn-mnist-model")["cnn"]
+    assert repr(NETWORKS["cnn"].make()) == repr(chapter())
+
+
+def test_the_readers_are_chapter_seven_s(monkeypatch):
+    monkeypatch.syspath_prepend(BOOK / "studies")
+    import lstm_memory
+
+    for kind in ("rnn", "lstm", "gru"):
+        first, *others = NETWORKS[kind].make().layers.values()
+        assert isinstance(first, nn.TimeFirst)
+        assert repr(nn.Sequential(*others)) == repr(lstm_memory.adder(kind.upper()))
+
+
+@pytest.mark.parametrize(
+    ("network", "data", "shape", "loss"),
+    [
+        ("mlp", None, (40, 784), nn.softmax_cross_entropy),
+        ("cnn", "mnist", (40, 28, 28, 1), nn.softmax_cross_entropy),
+        ("gru", None, (40, networks.STEPS, 2), nn.mean_squared_error),
+        ("rnn", "bit", (40, networks.STEPS, 2), nn.sigmoid_cross_entropy),
+    ],
+)
+def test_each_network_gets_data_that_it_takes(network, data, shape, loss, monkeypatch):
+    options = ["--network", network, "--examples", 40]
+    seen = called(monkeypatch, *options, *(["--data", data] if data else []))
+    assert seen["data"][0].shape == shape
+    assert seen["loss"] is loss
+    for x, target in (seen["data"], seen["validation"]):
+        model = seen["model"]
+        assert np.isfinite(loss(model(model.init(), x[:40]), target[:40]))
+    assert seen["epochs"] == NETWORKS[network].epochs
+
+
+def test_options_reach_the_training(monkeypatch, tmp_path):
+    options = {
+        "--network": "lstm",
+        "--examples": 30,
+        "--epochs": 4,
+        "--batch-size": 7,
+        "--learning-rate": 0.25,
+        "--optimizer": "momentum",
+        "--seed": 11,
+        "--clip-norm": 0.5,
+        "--checkpoint": tmp_path / "run.npz",
+    }
+    seen = called(monkeypatch, *(part for option in options.items() for part in option))
+    assert seen["epochs"] == 4
+    assert seen["batch_size"] == 7
+    assert (seen["optimizer"].learning_rate, seen["optimizer"].momentum) == (0.25, 0.9)
+    assert seen["seed"] == 11
+    assert seen["clip_norm"] == 0.5
+    assert seen["checkpoint"] == str(tmp_path / "run.npz")
+    assert seen["ranks"] is None
+    known = called(monkeypatch, "--network", "lstm", "--examples", 30)
+    assert known["batch_size"] == NETWORKS["lstm"].batch_size
+    assert known["optimizer"].learning_rate == NETWORKS["lstm"].learning_rate
+    assert known["clip_norm"] == 1.0
+    assert not np.array_equal(known["data"][0], seen["data"][0])  # of another seed
+
+
+@pytest.mark.parametrize("ranks", [None, 2])
+def test_it_trains_prints_once_and_saves(ranks, tmp_path):
+    path = tmp_path / "deep" / "digits.safetensors"
+    done = trained(ranks, *SMALL, "--save", path)
+    assert done.returncode == 0, done.stderr
+    first, *_, last = done.stdout.splitlines()
+    assert first == "mlp on mnist"
+    assert re.fullmatch(r"[\d.]+ seconds on (1 rank|2 ranks)", last)
+    assert last.endswith(f"{ranks or 1} rank" + "s" * (ranks == 2))
+    assert [line.split()[0] for line in done.stdout.splitlines()[2:-1]] == [
+        *("epoch", "loss", "validation_loss", "accuracy"),
+    ]
+    model, params = nn.load(path)
+    (x, y), _ = nn.data.load_mnist()
+    again = NETWORKS["mlp"].make()
+    expected = again.init(0)
+    data = x[:500].reshape(500, 784), y[:500]
+    settings = {"batch_size": 128, "progress": False}
+    nn.fit(again, expected, nn.softmax_cross_entropy, data, nn.Adam(2e-3), 2, **settings)
+    assert repr(model) == repr(again)
+    np.testing.assert_allclose(params.vector, expected.vector, rtol=0, atol=1e-5)
+
+
+def test_a_backend_is_taken(monkeypatch):
+    seen = called(monkeypatch, *SMALL, "--backend", "torch")
+    nn.use_backend("numpy")
+    assert type(seen["data"][0]).__module__ == "torch"
+
+
+# --- what goes wrong ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--network", "transformer"], "invalid choice: 'transformer'"),
+        (["--network", "mlp", "--epochs", "0"], "invalid positive int value: '0'"),
+        (["--network", "mlp", "--learning-rate", "nan"], "invalid positive float value: 'nan'"),
+        (["--network", "mlp", "--data", "bit"], "--data is 'bit', expected mnist for mlp"),
+        (["--network", "cnn", "--examples", "9000"], "--examples is 9000, expected at most 8000"),
+        ([*SMALL, "--save", "/proc/never/x"], "--save is /proc/never/x, expected a place where"),
+        ([*SMALL, "--checkpoint", "/proc/never/x"], "fit: checkpoint is /proc/never/x, expected"),
+    ],
+)
+@pytest.mark.parametrize("ranks", [None, 2])
+def test_what_a_user_can_mend_is_told_once(options, said, ranks):
+    done = trained(ranks, *options)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert done.stderr.count(said) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_what_fails_on_one_rank_ends_all():
+    program = """
+import os
+from nnlearn import train
+def broken(*args, ranks, **settings):
+    if ranks.rank == 1:
+        raise KeyError("broken")
+    ranks.Barrier()
+train.fit = broken
+train.main(["--network", "mlp"])
+"""
+    done = run(3, "-c", program, limit=30)
+    assert done.returncode != 0
+    assert done.stderr.count("Traceback") == 1
+    assert "rank 1: Traceback" in done.stderr
+    assert "KeyError: 'broken'" in done.stderr
+
+
+# --- who started it -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({}, None),
+        ({"PMI_RANK": "3", "PMI_SIZE": "4"}, (3, 4)),
+        ({"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "2"}, (0, 2)),
+        ({"PMIX_RANK": "5"}, (5, None)),
+    ],
+)
+def test_the_launcher_is_noticed(variables, told, monkeypatch):
+    for name in (name for pair in launching._VARIABLES for name in pair):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert launching.launched() == told
+
+
+def test_without_mpi4py_it_says_what_to_install(tmp_path):
+    (tmp_path / "mpi4py.py").write_text("raise ImportError('it is not there')\n")
+    done = trained(2, *SMALL, PYTHONPATH=tmp_path)
+    assert done.returncode != 0
+    assert done.stderr.count("pip install mpi4py, and mpich where the system has no MPI") == 1
+    assert trained(None, *SMALL, PYTHONPATH=tmp_path).returncode == 0
+
+
+def test_an_mpiexec_of_another_mpi_is_noticed():
+    """As Open MPI's, when mpi4py uses MPICH: each process is then alone."""
+    done = trained(None, *SMALL, OMPI_COMM_WORLD_RANK=0, OMPI_COMM_WORLD_SIZE=2)
+    assert done.returncode != 0
+    assert "2 processes were started, and mpi4py, with MPICH" in done.stderr
+    assert "sees 1: the mpiexec is that of another MPI" in done.stderr
