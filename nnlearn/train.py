@@ -58,21 +58,31 @@ def parser() -> argparse.ArgumentParser:
     )
     add, whole, real = p.add_argument, _number(int), _number(float)
     add("--network", choices=NETWORKS, required=True, help="of chapter 4, 5, or 6 and 7")
-    add("--data", choices=("mnist", *SEQUENCES), help="mnist for mlp and cnn; for the others "
-        f"adding (default) or bit, in sequences of {STEPS} steps")  # fmt: skip
+    add(
+        "--data",
+        choices=("mnist", *SEQUENCES),
+        help="mnist for mlp and cnn; for the others "
+        f"adding (default) or bit, in sequences of {STEPS} steps",
+    )
     add("--examples", type=whole, help=f"to train with; default: mnist has 8000, others {FRESH}")
     for name, kind in (("epochs", whole), ("batch-size", whole), ("learning-rate", real)):
         field = name.replace("-", "_")
         known = ", ".join(f"{k} {getattr(v, field):g}" for k, v in NETWORKS.items())
         add(f"--{name}", type=kind, help=f"default: {known}")
     add("--optimizer", choices=OPTIMIZERS, default="adam", help="default: %(default)s")
-    add("--clip-norm", type=real, help="the longest gradient allowed; default: for "
-        "rnn, lstm and gru 1")  # fmt: skip
+    add(
+        "--clip-norm",
+        type=real,
+        help="the longest gradient allowed; default: for rnn, lstm and gru 1",
+    )
     add("--seed", type=int, default=0, help="of parameters, order, dropout, and sequences")
     add("--checkpoint", metavar="FILE", help="written after each epoch; if there, taken up")
     add("--save", metavar="FILE", help="where to put the trained network, as safetensors")
-    add("--backend", choices=("numpy", "cupy", "torch"), help="where the arrays are; with cupy "
-        "each process of a machine takes one of its GPUs")  # fmt: skip
+    add(
+        "--backend",
+        choices=("numpy", "cupy", "torch"),
+        help="where the arrays are; with cupy each process of a machine takes one of its GPUs",
+    )
     return p
 
 
@@ -117,13 +127,10 @@ def train(settings: argparse.Namespace, communicator: Any) -> None:
     if settings.save is not None:
         ranks.on_first(lambda: save(settings.save, model, params))
     if ranks.rank == 0:
-        tell(
-            settings.network,
-            settings.data or network.data[0],
-            history,
-            time.perf_counter() - start,
-            ranks.size,
-        )
+        seconds, s = time.perf_counter() - start, "s" if ranks.size > 1 else ""
+        print(f"{settings.network} on {settings.data or network.data[0]}")
+        print(history)
+        print(f"{seconds:.1f} seconds on {ranks.size} rank{s}")
 
 
 def _task(settings: argparse.Namespace, network: Network) -> Task:

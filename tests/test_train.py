@@ -133,8 +133,10 @@ def test_it_trains_prints_once_and_saves(ranks, tmp_path):
 
 
 def test_a_backend_is_taken(monkeypatch):
-    seen = called(monkeypatch, *SMALL, "--backend", "torch")
-    nn.use_backend("numpy")
+    try:
+        seen = called(monkeypatch, *SMALL, "--backend", "torch")
+    finally:
+        nn.use_backend("numpy")
     assert type(seen["data"][0]).__module__ == "torch"
 
 
