@@ -157,15 +157,17 @@ def _silent(really: bool) -> Iterator[None]:
 
 def _failed(error: Exception, communicator: Any) -> None:
     """Tell an error once, and end all processes."""
-    if communicator is not None and communicator.rank and getattr(error, "on_every_rank", False):
-        time.sleep(10)  # the first rank is telling it, and ends this one
-    if isinstance(error, _TOLD_SHORTLY):
-        text = "".join(traceback.format_exception_only(error))
-    else:
-        text = "".join(traceback.format_exception(error))
+    shortly = isinstance(error, _TOLD_SHORTLY)
+    form = traceback.format_exception_only if shortly else traceback.format_exception
+    text = "".join(form(error)).rstrip()
     if communicator is None:
-        raise SystemExit(text.rstrip())
-    print(f"rank {communicator.rank}: {text}", end="", file=sys.stderr, flush=True)
+        raise SystemExit(text)
+    everywhere = getattr(error, "on_every_rank", False)
+    if communicator.rank == 0 or not everywhere:
+        print(f"rank {communicator.rank}: {text}", file=sys.stderr, flush=True)
+    if everywhere:  # all ranks come here
+        raise SystemExit(1)
+    time.sleep(1)  # what is printed reaches the launcher before it ends
     communicator.Abort(1)
 
 
