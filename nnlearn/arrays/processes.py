@@ -81,18 +81,26 @@ def group_of_devices(size: int, rank: int) -> Any:
 
     Raises
     ------
+    ValueError
+        If these are not all processes that were started, which CuPy's group always is of.
     RuntimeError
         If there is no NCCL, or two ranks on a machine have the same device.
     """
     from cupyx import distributed
+    from mpi4py import MPI
 
+    if size != MPI.COMM_WORLD.size:
+        raise ValueError(
+            f"fit: ranks are {size} of {MPI.COMM_WORLD.size} processes, expected MPI.COMM_WORLD "
+            "for arrays on GPUs"
+        )
     try:
         return distributed.init_process_group(size, rank, use_mpi=True)
     except Exception as error:  # NCCL's errors have no type that is there without it
         raise RuntimeError(
             f"fit: the ranks' devices cannot be joined ({type(error).__name__}: {error}); expected "
-            "NCCL, such as of pip install nvidia-nccl-cu12, and for each rank of a machine a GPU "
-            "of its own, by nn.use_backend('cupy', device=...) before there are arrays"
+            "NCCL, such as of pip install nvidia-nccl-cu12 (or -cu13), and for each rank of a "
+            "machine a GPU of its own, by nn.use_backend('cupy', device=...) before there are arrays"
         ) from error
 
 

@@ -252,7 +252,9 @@ def _gradient(run: Run, loss: Loss, x: Array, target: Array, n: int) -> tuple[An
 def _of_shard(loss: Loss, output: Array, target: Array) -> tuple[Any, Callable[[], Array]]:
     """Return the loss, and what gives its gradient; a shard of no examples has zeros."""
     if target.shape[0] == 0:
-        return 0.0, lambda: array_namespace(output).zeros_like(output)
+        xp = array_namespace(output)
+        nothing = xp.zeros((), dtype=output.dtype, device=output.device)
+        return nothing, lambda: xp.zeros_like(output)
     return vjp(loss, output, target, wrt=0)
 
 

@@ -41,6 +41,12 @@ def mlp():
     )
 
 
+def plain():
+    return nn.Sequential(
+        *(nn.Flatten(), nn.Dense(64, 16), nn.ReLU(), nn.BatchNorm(16), nn.Dense(16, 3)),
+    )
+
+
 def cnn():
     return nn.Sequential(
         *(nn.Conv2D(1, 4, 3), nn.BatchNorm(4), nn.ReLU(), nn.MaxPool2D(2), nn.Dropout(0.2)),
@@ -59,6 +65,7 @@ CLASSES = {"loss": nn.softmax_cross_entropy, "metrics": {"accuracy": nn.accuracy
 #: by name the model, its data, the optimizer, and other settings of `fit`
 CASES = {
     "mlp": (mlp, pictures, lambda: nn.Adam(0.05), CLASSES | {"clip_norm": 0.5, "patience": 2}),
+    "plain": (plain, pictures, lambda: nn.Adam(0.01), CLASSES | {"clip_norm": 0.2}),
     "cnn": (cnn, pictures, lambda: nn.SGD(0.01, momentum=0.9), CLASSES),
     "lstm": (lstm, sequences, lambda: nn.Adam(0.01), {"loss": nn.mean_squared_error}),
 }
