@@ -99,8 +99,8 @@ def group_of_devices(size: int, rank: int) -> Any:
     except Exception as error:  # NCCL's errors have no type that is there without it
         raise RuntimeError(
             f"fit: the ranks' devices cannot be joined ({type(error).__name__}: {error}); expected "
-            "NCCL, such as of pip install nvidia-nccl-cu12 (or -cu13), and for each rank of a "
-            "machine a GPU of its own, by nn.use_backend('cupy', device=...) before there are arrays"
+            "NCCL, such as of pip install nvidia-nccl-cu12 (or -cu13), and a GPU for each rank of "
+            "a machine, by nn.use_backend('cupy', device=...) before there are arrays"
         ) from error
 
 
