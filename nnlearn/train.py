@@ -39,7 +39,8 @@ Train a network of the course.
 Under mpiexec all processes train one network: of each batch, whose size stays what it is, each has
 a part, and the result is that of one process, to rounding. Each uses as many threads for matrix
 products as it may. On one machine share its cores out: with four processes on eight cores set
-OPENBLAS_NUM_THREADS=2 before."""
+OPENBLAS_NUM_THREADS=2 before. With more processes than cores MPICH needs
+MPIR_CVAR_ENABLE_HEAVY_YIELD=1, or those that wait take the cores from those that work."""
 
 
 OPTIMIZERS: dict[str, Callable[[float], Any]] = {

@@ -19,8 +19,13 @@ def command(ranks, *program):
 
 
 def environment(**more):
-    """Return an environment of one thread of BLAS for each rank, and no progress bar."""
+    """Return an environment of one thread of BLAS for each rank, and no progress bar.
+
+    Ranks that wait let others have the core: MPICH's would spin, and where there are more of them
+    than cores each message then takes milliseconds.
+    """
     known = {"OPENBLAS_NUM_THREADS": "1", "NNLEARN_PROGRESS": "0"}
+    known["MPIR_CVAR_ENABLE_HEAVY_YIELD"] = "1"
     return os.environ | known | {name: str(value) for name, value in more.items()}
 
 
