@@ -57,13 +57,13 @@ class Processes:
             _raise_everywhere(error or errors[failed[0]], self.rank if error else failed[0])
         return value  # type: ignore[no-any-return]
 
-    def everybody_s(self, value: T) -> list[T]:
+    def gathered(self, value: T) -> list[T]:
         """Return the value that each process has, in order."""
         return [value] if self.size == 1 else self.communicator.allgather(value)
 
     def check_same(self, caller: str, facts: Mapping[str, Any]) -> None:
         """Raise ValueError on every rank if a fact is not the same on all."""
-        first, *others = self.everybody_s(dict(facts))
+        first, *others = self.gathered(dict(facts))
         for rank, theirs in enumerate(others, start=1):
             for name in (name for name in first if theirs[name] != first[name]):
                 text = (

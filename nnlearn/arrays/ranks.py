@@ -1,9 +1,9 @@
 """Training on several processes, the *ranks* of MPI: each has a part of every batch.
 
 All ranks hold the same parameters and the same data. Of each batch a rank takes a shard of the
-rows, and a mean over the batch is a weighted sum of the means over the shards. This sum over all
-ranks, an all-reduce, is the only message of a training step. Who trains in one process has one
-rank, which sends nothing.
+rows, and a mean over the batch is a weighted sum of the means over the shards. Such sums over all
+ranks, all-reduces, are the only messages of a training step: one of the gradient, and small ones of
+batch normalization. Who trains in one process has one rank, which sends nothing.
 """
 
 import contextlib
@@ -20,9 +20,20 @@ from nnlearn.arrays.typing import Array
 
 
 def shard(count: int, rank: int, size: int) -> slice:
-    """Return which of `count` rows are a rank's: as equally many as whole rows allow.
+    """Return which rows are a rank's: of nearly as many as any other's.
 
-    Of fewer rows than ranks, some shards are empty.
+    Parameters
+    ----------
+    count : int
+        Of all rows. Where it is smaller than `size`, some ranks have none.
+    rank : int
+        From 0.
+    size : int
+        How many ranks there are.
+
+    Returns
+    -------
+    slice
     """
     return slice(count * rank // size, count * (rank + 1) // size)
 
@@ -35,9 +46,17 @@ class Ranks(Processes):
         return shard(count, self.rank, self.size)
 
     def sum(self, a: Array) -> Array:
-        """Return the sum over all ranks of arrays of one shape: the same bits on each.
+        """Return the sum over all ranks of arrays of one shape: an all-reduce.
 
-        CuPy's arrays go from device to device, and no host waits for them.
+        Parameters
+        ----------
+        a : array, any shape
+            This rank's. CuPy's go from device to device, and no host waits for them.
+
+        Returns
+        -------
+        array
+            Of the same shape, with the same bits on every rank.
         """
         if self.size == 1:
             return a
@@ -52,22 +71,30 @@ class Ranks(Processes):
         return total if on_host(a) else xp.asarray(total, device=a.device)
 
     def all_rows(self, own: Array, count: int) -> Array:
-        """Return all `count` rows on every rank, from the shard that each has."""
+        """Return all rows on every rank, from the shard that each has.
+
+        Parameters
+        ----------
+        own : array, shape (n_r, ...)
+        count : int
+            Of all rows.
+
+        Raises
+        ------
+        ValueError
+            On all ranks, if one does not give as many rows as its shard has.
+        """
         if self.size == 1:
             return own
         rows, xp = self.shard(count), array_namespace(own)
-        if own.shape[0] != rows.stop - rows.start:
-            raise ValueError(
-                f"fit: the model gives shape {own.shape} for {rows.stop - rows.start} examples, "
-                "expected that the first axis counts them, so that ranks can share them"
-            )
+        self.on_all(lambda: _check_rows(own.shape, rows.stop - rows.start))
         every = xp.zeros((count, *own.shape[1:]), dtype=own.dtype, device=own.device)
         every[rows, ...] = own
         return self.sum(every)  # of zeros, but for one rank: no number is changed
 
     @contextlib.contextmanager
     def sharing(self, count: int) -> Iterator["Batch"]:
-        """Let the ranks work on one batch of `count` rows, a shard each.
+        """Let the ranks work on one batch of `count` rows, a shard each, until the block ends.
 
         Inside, `mean_over`, `batch_count` and `whole_batch` look beyond this rank's rows.
         """
@@ -77,6 +104,14 @@ class Ranks(Processes):
             yield batch
         finally:
             _shared.reset(before)
+
+
+def _check_rows(shape: tuple[int, ...], rows: int) -> None:
+    if shape[0] != rows:
+        raise ValueError(
+            f"fit: the model gives shape {shape} for {rows} examples, expected that the first axis "
+            "counts them, so that ranks can share them out"
+        )
 
 
 class Batch:

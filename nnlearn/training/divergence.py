@@ -58,7 +58,7 @@ def diverged(
 def _where(run: Any, x: Array, target: Array) -> str:
     """Say where the first number stands that is not finite, in this rank's rows or another's."""
     own = first_not_finite(run.model, run.params, x, target) if x.shape[0] else ""
-    told: list[str] = run.ranks.everybody_s(own)
+    told: list[str] = run.ranks.gathered(own)
     return next((text for text in told if text.startswith("the first")), max(told))
 
 

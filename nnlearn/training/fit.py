@@ -134,7 +134,8 @@ def fit(
     run = every.on_all(lambda: Run(model, params, optimizer, seed, every))
     if checkpoint is not None or every.size > 1:
         run.identify(loss, data, validation, **facts)
-    run.check_ranks(epochs=epochs, patience=patience, checkpoint=checkpoint is not None)
+    to_compare = {"seed": repr(seed), "epochs": epochs, "patience": patience}
+    run.check_ranks(**to_compare, checkpoint=checkpoint is not None)
     history = _history_so_far(run, checkpoint, patience)
     for name, pair in {"data": data, "validation": validation}.items():
         if pair is not None:

@@ -98,8 +98,8 @@ class Run:
         state, memory = self.params.state, self.optimizer.memory.values()
         more["library"] = array_namespace(self.params.vector).__name__
         more["state"] = None if state is None else checksum(state.vector)
-        more["memory"] = self.optimizer.steps, checksum(*memory)
-        self.ranks.check_same("fit", self.identity | more)
+        more["optimizer's memory"] = self.optimizer.steps, checksum(*memory)
+        self.ranks.check_same("fit", more | self.identity)
 
     def check_optimizer(self) -> None:
         """Refuse an optimizer that remembers the steps of other parameters."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from on_ranks import run
 from threads import on_threads
-from witnesses import close
+from witnesses import close, make_space
 
 import nnlearn as nn
 from nnlearn.arrays import ranks as module
@@ -74,10 +74,10 @@ def test_patience_ended_a_run(alone):
     assert len(losses) == np.argmin(losses) + 1 + ranked.CASES["mlp"][3]["patience"]
 
 
-def test_it_works_wherever_arrays_live(space, alone):
-    """On threads: each library's arrays go the way of NumPy's, or back and forth."""
-    if space.name == "cupy":
-        pytest.skip("no GPU")  # its ranks are processes, see test_ranks_device
+@pytest.mark.parametrize("library", ["strict", "strict-device1", "torch"])
+def test_it_works_wherever_arrays_live(library, alone):
+    """On threads, and through the host; CuPy's ranks are processes, see `test_ranks_device`."""
+    space = make_space(library)
     train = functools.partial(ranked.train, "mlp", array=space.array)
 
     def on_rank(communicator):
@@ -306,10 +306,11 @@ def test_rows_of_all_ranks_come_back_in_order(n, p):
 
 
 def test_an_output_that_does_not_count_examples_is_refused():
-    ended = on_threads(2, lambda communicator: Ranks(communicator).all_rows(np.ones((7, 3)), 8))
+    """On all ranks, although on the second the count fits by chance."""
+    ended = on_threads(2, lambda communicator: Ranks(communicator).all_rows(np.ones((4, 3)), 7))
     for error in ended:
         assert isinstance(error, ValueError)
-        assert "shape (7, 3) for 4 examples" in str(error)
+        assert "shape (4, 3) for 3 examples" in str(error)
 
 
 # --- agreement ------------------------------------------------------------------------------------
@@ -356,7 +357,7 @@ def wide(a=1.0):
         ("data", wide, "data is '"),
         ("batch_size", lambda: 6, "batch_size is 5 on rank 0, and 6 on rank 1"),
         ("epochs", lambda: 3, "epochs is 2 on rank 0, and 3 on rank 1"),
-        ("seed", lambda: 1, "generators is "),
+        ("seed", lambda: 1, "seed is '0' on rank 0, and '1' on rank 1"),
         ("optimizer", lambda: nn.SGD(0.2), "optimizer is "),
         ("optimizer", lambda: nn.Adam(0.1), "optimizer is "),
         ("loss", lambda: lambda y, t: nn.mean_squared_error(y, t), "loss is "),
@@ -385,7 +386,7 @@ def test_what_an_optimizer_remembers_is_compared(monkeypatch):
         return nn.fit(**first | {"optimizer": rule, "params": params.copy()}, ranks=communicator)
 
     for error in on_threads(2, on_rank):
-        assert "memory is (6, " in str(error)
+        assert "optimizer's memory is (6, " in str(error)
 
 
 def test_the_state_of_layers_is_compared():
