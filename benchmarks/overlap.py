@@ -3,6 +3,10 @@
 ``python -m benchmarks.overlap``: a step on two ranks with one all-reduce at the end, as `fit` does
 it; with one for each layer, started without waiting as soon as its gradient is there; the same
 with a thread of MPI's own that carries on meanwhile; and without any, which no way can beat.
+
+On the two cores of a virtual machine, with MPICH 5.0.2, a sum for each layer took 0.94 to 1.02 of
+the time of one at the end (medians of three runs), and no sum at all 0.68 to 0.87. MPI's thread,
+which needs a core of its own, doubled the time at least. So `fit` adds up once, at the end.
 """
 
 import argparse
@@ -158,10 +162,10 @@ def main():
 
 
 def verdict(rounds, title):
-    """Say whether adding up each layer on its own pays: in every round it must be faster."""
+    """Say whether adding up each layer on its own pays: it must save a tenth in every round."""
     ways = [name for name, (_, way) in PROGRAMS.items() if way == "layers"]
     best = min(max(r[name][title] / r[AT_END][title] for r in rounds) for name in ways)
-    return "it pays" if best < 1 else "it does not pay"
+    return "it pays" if best < 0.9 else "it does not pay"
 
 
 if __name__ == "__main__":
