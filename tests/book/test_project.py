@@ -7,7 +7,7 @@ import project
 import pytest
 from paths import ROOT
 
-NEEDS_STUDIES = {"05-cnn", "06-rnn", "07-lstm", "08-gan"}
+NEEDS_STUDIES = {"05-cnn", "06-rnn", "07-lstm", "08-gan", "09-gpu"}
 
 
 @pytest.mark.parametrize("urls", ["", '[project.urls]\nRepository = "https://example.org/nn"\n'])
