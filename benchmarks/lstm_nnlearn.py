@@ -1,14 +1,16 @@
-"""LSTM, 64 classes at each step, Adam: one training step in nnlearn."""
+"""LSTM, classes at each step, Adam: one training step in nnlearn."""
 
 import numpy as np
 
 import nnlearn as nn
+from benchmarks.networks import chosen
 from benchmarks.timing import report
 
+shape = chosen("lstm").shape
 generator = np.random.default_rng(0)
-x = nn.asarray(generator.random((128, 32, 64), dtype=np.float32))
-labels = nn.asarray(generator.integers(0, 64, (128, 32)))
-model = nn.Sequential(nn.LSTM(64, 256), nn.Dense(256, 64))
+x = nn.asarray(generator.random((shape.steps, shape.batch, shape.inputs), dtype=np.float32))
+labels = nn.asarray(generator.integers(0, shape.classes, (shape.steps, shape.batch)))
+model = nn.Sequential(nn.LSTM(shape.inputs, shape.units), nn.Dense(shape.units, shape.classes))
 params = model.init(seed=0)
 optimizer = nn.Adam()
 

@@ -1,15 +1,17 @@
-"""LSTM, 64 classes at each step, Adam: one training step in PyTorch, eager."""
+"""LSTM, classes at each step, Adam: one training step in PyTorch, eager."""
 
 import torch
 from torch import nn
 
+from benchmarks.networks import chosen
 from benchmarks.timing import report
 
+shape = chosen("lstm").shape
 torch.manual_seed(0)
-x = torch.rand(128, 32, 64)
-labels = torch.randint(0, 64, (128, 32))
-recurrent = nn.LSTM(64, 256)
-dense = nn.Linear(256, 64)
+x = torch.rand(shape.steps, shape.batch, shape.inputs)
+labels = torch.randint(0, shape.classes, (shape.steps, shape.batch))
+recurrent = nn.LSTM(shape.inputs, shape.units)
+dense = nn.Linear(shape.units, shape.classes)
 optimizer = torch.optim.Adam([*recurrent.parameters(), *dense.parameters()])
 loss = nn.CrossEntropyLoss()
 

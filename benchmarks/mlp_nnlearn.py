@@ -1,15 +1,22 @@
-"""MLP 784-512-256-10, batch 128, Adam: one training step in nnlearn."""
+"""MLP, Adam: one training step in nnlearn."""
 
 import numpy as np
 
 import nnlearn as nn
+from benchmarks.networks import chosen
 from benchmarks.timing import report
 
+shape = chosen("mlp").shape
+pixels, first, second, classes = shape.sizes
 generator = np.random.default_rng(0)
-x = nn.asarray(generator.random((128, 784), dtype=np.float32))
-labels = nn.asarray(generator.integers(0, 10, 128))
+x = nn.asarray(generator.random((shape.batch, pixels), dtype=np.float32))
+labels = nn.asarray(generator.integers(0, classes, shape.batch))
 model = nn.Sequential(
-    nn.Dense(784, 512), nn.ReLU(), nn.Dense(512, 256), nn.ReLU(), nn.Dense(256, 10)
+    nn.Dense(pixels, first),
+    nn.ReLU(),
+    nn.Dense(first, second),
+    nn.ReLU(),
+    nn.Dense(second, classes),
 )
 params = model.init(seed=0)
 optimizer = nn.Adam()

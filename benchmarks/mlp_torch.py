@@ -1,15 +1,22 @@
-"""MLP 784-512-256-10, batch 128, Adam: one training step in PyTorch, eager."""
+"""MLP, Adam: one training step in PyTorch, eager."""
 
 import torch
 from torch import nn
 
+from benchmarks.networks import chosen
 from benchmarks.timing import report
 
+shape = chosen("mlp").shape
+pixels, first, second, classes = shape.sizes
 torch.manual_seed(0)
-x = torch.rand(128, 784)
-labels = torch.randint(0, 10, (128,))
+x = torch.rand(shape.batch, pixels)
+labels = torch.randint(0, classes, (shape.batch,))
 model = nn.Sequential(
-    nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10)
+    nn.Linear(pixels, first),
+    nn.ReLU(),
+    nn.Linear(first, second),
+    nn.ReLU(),
+    nn.Linear(second, classes),
 )
 optimizer = torch.optim.Adam(model.parameters())
 loss = nn.CrossEntropyLoss()

@@ -6,7 +6,9 @@ the first layer does not need.
 """
 
 import itertools
+import os
 from dataclasses import dataclass
+from types import SimpleNamespace as Shape
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Product:
 class Network:
     title: str
     products: list
+    shape: Shape  # what its programs build
 
     @property
     def operations(self):
@@ -76,27 +79,76 @@ def convolution(batch, pixels, kernel, inputs, outputs, first=False):
     return layer(batch * pixels, kernel * inputs, outputs, first)
 
 
+def mlp(batch, *sizes):
+    title = f"MLP {_row(sizes)}, batch {batch}, Adam"
+    return Network(title, layers(batch, *sizes), Shape(batch=batch, sizes=sizes))
+
+
+def cnn(batch, first, second, hidden):
+    title = (
+        f"CNN 28×28, {first} of 5×5, {second} of 3×3, dense {hidden}, 10, batch {batch}, "
+        "SGD with momentum"
+    )
+    products = [
+        *convolution(batch, 28 * 28, 25, 1, first, first=True),
+        *convolution(batch, 14 * 14, 9, first, second),
+        *layer(batch, 7 * 7 * second, hidden),
+        *layer(batch, hidden, 10),
+    ]
+    return Network(title, products, Shape(batch=batch, first=first, second=second, hidden=hidden))
+
+
+def rnn(steps, inputs, units, batch):
+    title = f"RNN, {steps} steps of {inputs}, {units} units, batch {batch}, last step, SGD"
+    products = [*recurrent(steps, batch, inputs, units, blocks=1), *layer(batch, units, 10)]
+    return Network(title, products, Shape(steps=steps, inputs=inputs, units=units, batch=batch))
+
+
+def lstm(steps, inputs, units, batch, classes):
+    title = (
+        f"LSTM, {steps} steps of {inputs}, {units} units, batch {batch}, {classes} classes at each "
+        "step, Adam"
+    )
+    products = [
+        *recurrent(steps, batch, inputs, units, blocks=4),
+        *layer(steps * batch, units, classes),
+    ]
+    shape = Shape(steps=steps, inputs=inputs, units=units, batch=batch, classes=classes)
+    return Network(title, products, shape)
+
+
+def gan(batch, noise, hidden, pixels):
+    generator = (noise, hidden, hidden, pixels)
+    discriminator = (pixels, hidden, hidden, 1)
+    title = (
+        f"GAN {_row(generator)} against {_row(discriminator)}, batch {batch}, one step of each, "
+        "Adam"
+    )
+    shape = Shape(batch=batch, noise=noise, hidden=hidden, pixels=pixels)
+    return Network(title, game(batch, generator, discriminator), shape)
+
+
+def _row(sizes):
+    return "–".join(map(str, sizes))
+
+
 NETWORKS = {
-    "mlp": Network("MLP 784–512–256–10, batch 128, Adam", layers(128, 784, 512, 256, 10)),
-    "cnn": Network(
-        "CNN 28×28, 32 of 5×5, 64 of 3×3, dense 128, 10, batch 64, SGD with momentum",
-        [
-            *convolution(64, 28 * 28, 25, 1, 32, first=True),
-            *convolution(64, 14 * 14, 9, 32, 64),
-            *layer(64, 7 * 7 * 64, 128),
-            *layer(64, 128, 10),
-        ],
-    ),
-    "rnn": Network(
-        "RNN, 64 steps of 64, 128 units, batch 32, last step, SGD",
-        [*recurrent(64, 32, 64, 128, blocks=1), *layer(32, 128, 10)],
-    ),
-    "lstm": Network(
-        "LSTM, 128 steps of 64, 256 units, batch 32, 64 classes at each step, Adam",
-        [*recurrent(128, 32, 64, 256, blocks=4), *layer(128 * 32, 256, 64)],
-    ),
-    "gan": Network(
-        "GAN 64–256–256–784 against 784–256–256–1, batch 64, one step of each, Adam",
-        game(64, (64, 256, 256, 784), (784, 256, 256, 1)),
-    ),
+    "mlp": mlp(128, 784, 512, 256, 10),
+    "cnn": cnn(64, first=32, second=64, hidden=128),
+    "rnn": rnn(steps=64, inputs=64, units=128, batch=32),
+    "lstm": lstm(steps=128, inputs=64, units=256, batch=32, classes=64),
+    "gan": gan(64, noise=64, hidden=256, pixels=784),
 }
+#: the same, of a size that fills a GPU: there the products count, not the launches of kernels
+LARGE = {
+    "mlp": mlp(4096, 784, 4096, 4096, 10),
+    "cnn": cnn(1024, first=64, second=128, hidden=512),
+    "rnn": rnn(steps=64, inputs=256, units=1024, batch=1024),
+    "lstm": lstm(steps=128, inputs=256, units=1024, batch=512, classes=64),
+    "gan": gan(2048, noise=64, hidden=2048, pixels=784),
+}
+
+
+def chosen(name):
+    """Return the network that a program is to build: a large one if BENCHMARK_SIZE says so."""
+    return (LARGE if os.environ.get("BENCHMARK_SIZE") == "large" else NETWORKS)[name]

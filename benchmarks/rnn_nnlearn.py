@@ -1,14 +1,16 @@
-"""RNN, the last of 64 steps, SGD: one training step in nnlearn."""
+"""RNN, the last step, SGD: one training step in nnlearn."""
 
 import numpy as np
 
 import nnlearn as nn
+from benchmarks.networks import chosen
 from benchmarks.timing import report
 
+shape = chosen("rnn").shape
 generator = np.random.default_rng(0)
-x = nn.asarray(generator.random((64, 32, 64), dtype=np.float32))
-labels = nn.asarray(generator.integers(0, 10, (32,)))
-model = nn.Sequential(nn.RNN(64, 128, last=True), nn.Dense(128, 10))
+x = nn.asarray(generator.random((shape.steps, shape.batch, shape.inputs), dtype=np.float32))
+labels = nn.asarray(generator.integers(0, 10, (shape.batch,)))
+model = nn.Sequential(nn.RNN(shape.inputs, shape.units, last=True), nn.Dense(shape.units, 10))
 params = model.init(seed=0)
 optimizer = nn.SGD(0.01)
 

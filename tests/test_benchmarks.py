@@ -8,8 +8,8 @@ import matplotlib
 import pytest
 import torch
 
-from benchmarks import drawing, fast_paths, measuring, timing
-from benchmarks.networks import NETWORKS
+from benchmarks import drawing, fast_paths, measuring, networks, timing
+from benchmarks.networks import LARGE, NETWORKS
 from nnlearn.arrays import fast, recurrence
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +37,28 @@ def test_nnlearn_and_pytorch_train_the_same_network(network, monkeypatch):
     assert sum(weights.values()) == sizes
     data = "real" if network == "gan" else "x"
     assert ours[data].size == theirs[data].numel()
+
+
+SMALL = {
+    "mlp": networks.mlp(3, 784, 5, 4, 2),
+    "cnn": networks.cnn(2, first=3, second=4, hidden=5),
+    "rnn": networks.rnn(steps=3, inputs=4, units=5, batch=2),
+    "lstm": networks.lstm(steps=3, inputs=4, units=5, batch=2, classes=6),
+    "gan": networks.gan(3, noise=2, hidden=4, pixels=784),
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_program_builds_the_size_that_is_asked_for(network, monkeypatch):
+    """In either library; for a GPU a larger one than here."""
+    assert LARGE[network].operations > 20 * NETWORKS[network].operations
+    monkeypatch.setenv("BENCHMARK_SIZE", "large")
+    assert networks.chosen(network) is LARGE[network]
+    monkeypatch.setitem(LARGE, network, SMALL[network])
+    test_nnlearn_and_pytorch_train_the_same_network(network, monkeypatch)
+    ours = program(f"{network}_nnlearn", monkeypatch)
+    batch = ours["real"] if network == "gan" else ours["labels"]
+    assert batch.shape[-1 if network == "lstm" else 0] == SMALL[network].shape.batch
 
 
 def test_operations_of_a_step():

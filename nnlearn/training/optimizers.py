@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arrays import fused
 from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.fast import blocks
-from nnlearn.arrays.fused import is_fused
 from nnlearn.arrays.typing import Array
 from nnlearn.parameters import Parameters
 from nnlearn.training import few_kernels
@@ -213,7 +213,7 @@ def _rule(optimizer: Optimizer, theta: Array) -> Callable[..., None]:
     """Return what moves θ: `update`, or what stands for it; a rule of the user's own stays."""
     update = optimizer.update
     written = getattr(update, "__func__", None)
-    if is_fused(theta) and written in _IN_FEW_KERNELS:
+    if fused.is_fused(theta) and written in _IN_FEW_KERNELS:
         return functools.partial(_IN_FEW_KERNELS[written], optimizer)
     return update
 

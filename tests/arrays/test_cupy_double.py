@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from on_double import DOUBLES, ROOT, run
 
-from benchmarks import gpu as benchmarks_gpu
-
 
 def value_of(text):
     """Evaluate an expression with `cupy`, `np` and a device array `a`; return value or error."""
@@ -127,32 +125,6 @@ def test_a_training_step_never_waits_for_the_device():
         assert counts.get("downloads", 0) == 0, network
         assert counts.get("uploads", 0) == (network == "gan"), network  # that one draws noise
         assert counts["kernels"] == kernels[network], network
-
-
-def test_the_command_for_a_gpu_times_a_network():
-    told = run("-m", "benchmarks.gpu", "--program", "mlp", "nnlearn", "0.01")
-    report = json.loads(told)
-    assert 0 < report["seconds"] < 60
-    assert set(report) == {"seconds", "mebibytes"}
-
-
-def test_the_command_for_a_gpu_writes_what_it_has(tmp_path):
-    """With no time at all, too: what the machine is, and what was left out."""
-    path = tmp_path / "new" / "gpu.json"
-    told = run("-m", "benchmarks.gpu", "--minutes", "0", "--out", str(path))
-    found = json.loads(path.read_text(encoding="utf-8"))
-    assert "double of a GPU" in found["gpu"]
-    assert found["tests"] == {"ended": "stopped after 0 s"}
-    assert found["networks"] == {}
-    assert found["left out"] == "mlp and those after it: the time was over"
-    assert found["left out"] in told
-
-
-def test_the_command_for_a_gpu_says_why_there_is_none(monkeypatch, capsys):
-    monkeypatch.setattr(benchmarks_gpu.gpu, "trouble", lambda: "there is no driver")
-    monkeypatch.setattr("sys.argv", ["gpu"])
-    with pytest.raises(SystemExit, match="no GPU can be used: there is no driver"):
-        benchmarks_gpu.main()
 
 
 def test_an_epoch_of_training_waits_once():

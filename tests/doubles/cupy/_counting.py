@@ -4,13 +4,17 @@ import contextlib
 import traceback
 from collections import Counter
 
-#: kernels; synchronizations (the host waits); uploads, downloads; generators (made on the device)
+#: kernels; synchronizations (the host waits); uploads, downloads; generators (made on the device);
+#: launches of graphs
 _total = Counter()
 _where = Counter()  # the lines that wait
+capturing = []  # the streams that are being captured
 
 
 def count(what, times=1):
     """Count something; of a wait, remember the line of ours that asked for it."""
+    if capturing and what in ("synchronizations", "uploads"):
+        raise RuntimeError(f"cudaErrorStreamCaptureUnsupported: {what} while a stream is captured")
     _total[what] += times
     if what == "synchronizations":
         frames = [f for f in traceback.extract_stack() if "/doubles/" not in f.filename]
