@@ -10,7 +10,10 @@ from paths import BOOK, PACKAGE
 #: Where an equation is computed; `arrays`, `derivative` and `shapes` only serve those who do.
 _PLACES = tuple(
     str(PACKAGE / part)
-    for part in ("operations/", "layers/", "training/", "data/", "book/music.py", "checking.py")
+    for part in (
+        *("operations/", "layers/", "training/", "data/", "arrays/ranks.py"),
+        *("book/music.py", "checking.py"),
+    )
 )
 _STUDIES = str(BOOK / "studies/")
 _CELLS = f"{BOOK}/"  # of a chapter: `notebooks.run` gives them such file names

@@ -139,6 +139,7 @@ def case_of(model, n):
     return make(), make().init(seed=2, dtype="float64"), settings["loss"], (x, target)
 
 
+@pytest.mark.equation("eq-sharded-gradient")
 @given(n=counts, p=sizes, model=st.sampled_from(sorted(ranked.CASES)))
 def test_sharded_gradient(n, p, model):
     """The weighted sum is the gradient of the whole batch, for any shards."""
@@ -161,6 +162,7 @@ def test_a_plain_mean_of_gradients_would_be_wrong(monkeypatch):
     assert np.abs(found - right).max() > 0.01 * np.abs(right).max()
 
 
+@pytest.mark.equation("eq-global-moments")
 @given(n=counts, p=sizes, rest=st.sampled_from([(), (3,), (2, 4)]), seed=st.integers(0, 9))
 def test_global_moments(n, p, rest, seed):
     """By the formula, and by NumPy over all rows; later ranks have larger ones."""

@@ -5,6 +5,7 @@ this module, and all that is written for CuPy runs on any laptop: arrays that re
 NumPy's, or to be mixed with them; reductions that stay on the device; and whatever makes the host
 wait for the device is counted, as is every kernel that would be launched. What it lacks CuPy may
 have; what it has CuPy has, under the same name and with the same arguments (a test compares them).
+It is stricter in one thing: CuPy lets NumPy's functions do with its arrays what its own do.
 """
 
 import functools
