@@ -314,14 +314,16 @@ def test_scaling(p, t1, line):
 
 
 @pytest.mark.equation("eq-best-ranks")
-@given(t1=st.floats(1, 1e4), latency=st.floats(1e-3, 1))
-def test_best_ranks(t1, latency):
-    """Among all whole numbers, by trying them: the root, rounded up or down."""
-    strong = chapter("gpu-times")["strong"]
-    best = math.sqrt(t1 / (2 * latency))
-    tried = range(1, int(2 * best) + 3)
-    found = min(tried, key=lambda p: strong(p, t1, 0.0, latency, 1.0))
-    assert found in (max(1, math.floor(best)), math.ceil(best))
+@given(t1=st.floats(1, 1e3), latency=st.floats(1e-3, 1), share=st.floats(0, 1.5))
+def test_best_ranks(t1, latency, share):
+    """Among all whole numbers, by trying them: the root, rounded up or down; one at least."""
+    strong, size = chapter("gpu-times")["strong"], share * t1 / 2  # 2 m / β is a share of t₁
+    best = math.sqrt(max(0.0, t1 - 2 * size) / (2 * latency))
+    times_of = [strong(p, t1, size, latency, 1.0) for p in range(1, int(2 * best) + 3)]
+    around = {max(1, math.floor(best)), max(1, math.ceil(best))}
+    assert min(times_of) == pytest.approx(min(times_of[p - 1] for p in around), rel=1e-12)
+    if best <= 1:
+        assert min(times_of) == times_of[0]
 
 
 # --- large batches -------------------------------------------------------------------------------
