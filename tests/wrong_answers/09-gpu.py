@@ -35,6 +35,20 @@ intensity = operations / moved
 side = "right"
 
 
+# %% 9.1 the bias beside the sum | no more
+operations = 2 * 16 * 1024 * 256 + 16 * 256
+moved = 4 * (16 * 1024 + 256 * 1024 + 256 + 16 * 256)
+intensity = operations / moved
+side = "left"
+
+
+# %% 9.1 a bias for each example | one bias
+operations = 2 * 16 * 1024 * 256
+moved = 4 * (16 * 1024 + 256 * 1024 + 16 * 256 + 16 * 256)
+intensity = operations / moved
+side = "left"
+
+
 # %% 9.2 one time after the other | at the same time
 def roof(F, Q, peak, bandwidth):
     seconds = F / peak + Q / bandwidth
@@ -101,6 +115,27 @@ def smallest_batch(D, M, ridge):
     return math.ceil(1 / (1 / (2 * ridge) - 1 / D - 1 / M))
 
 
+# %% 9.2 the intensity in place of the rate | How many operations a second
+def roof(F, Q, peak, bandwidth):
+    return np.maximum(F / peak, Q / bandwidth), F / Q
+
+
+def smallest_batch(D, M, ridge):
+    room = 1 / (2 * ridge) - 1 / D - 1 / M
+    return math.ceil(1 / room) if room > 0 else math.inf
+
+
+# %% 9.2 peak and bandwidth exchanged | belongs to the operations
+def roof(F, Q, peak, bandwidth):
+    s = np.maximum(F / bandwidth, Q / peak)
+    return s, F / s
+
+
+def smallest_batch(D, M, ridge):
+    room = 1 / (2 * ridge) - 1 / D - 1 / M
+    return math.ceil(1 / room) if room > 0 else math.inf
+
+
 # %% 9.3 a window for each pixel | only with padding
 def convolution_work(N, H, W, C, P, Q, F):
     windows = N * H * W
@@ -135,6 +170,27 @@ def convolution_work(N, H, W, C, P, Q, F):
     windows = N * (H - P + 1) * (W - Q + 1)
     direct = 4 * (N * H * W * C + P * Q * C * F + F + windows * F)
     return 2 * windows * F * P * Q, direct, direct + 2 * 4 * windows * P * Q * C
+
+
+# %% 9.3 an operation for the bias | no operation more
+def convolution_work(N, H, W, C, P, Q, F):
+    w = N * (H - P + 1) * (W - Q + 1)
+    d = 4 * (N * H * W * C + P * Q * C * F + F + w * F)
+    return 2 * w * F * P * Q * C + w * F, d, d + 8 * w * P * Q * C
+
+
+# %% 9.3 a window too few | fits once
+def convolution_work(N, H, W, C, P, Q, F):
+    w = N * (H - P) * (W - Q)
+    d = 4 * (N * H * W * C + P * Q * C * F + F + w * F)
+    return 2 * w * F * P * Q * C, d, d + 8 * w * P * Q * C
+
+
+# %% 9.3 a matrix for each kernel | same for all kernels
+def convolution_work(N, H, W, C, P, Q, F):
+    w = N * (H - P + 1) * (W - Q + 1)
+    d = 4 * (N * H * W * C + P * Q * C * F + F + w * F)
+    return 2 * w * P * Q * C * F, d, d + 8 * w * P * Q * C * F
 
 
 # %% 9.4 the waits are ignored | a wait changes nothing
@@ -195,6 +251,34 @@ def finish_times(launches, runs, waits_after):
         if k in waits_after:
             a = e
     return np.array(done), idle
+
+
+# %% 9.4 the clocks are added | count from 0
+def finish_times(launches, runs, waits_after):
+    done = []
+    a = e = idle = 0
+    for k in range(len(runs)):
+        a += launches[k]
+        idle += max(0, a - e)
+        e = max(a, e) + runs[k]
+        done.append(e)
+        if k in set(waits_after):
+            a += e
+    return done, idle
+
+
+# %% 9.4 only its own run | longer than the kernel
+def finish_times(launches, runs, waits_after):
+    done = []
+    a = e = idle = 0
+    for k in range(len(runs)):
+        a += launches[k]
+        idle += max(0, a - e)
+        e = max(a, e) + runs[k]
+        done.append(e)
+        if k in set(waits_after):
+            a += runs[k]
+    return done, idle
 
 
 # %% 9.5 the question is left | to decide something
@@ -315,6 +399,66 @@ def train(theta, gradient, batches, rate, limit):
     return theta, total / len(batches)
 
 
+# %% 9.5 the wrong way round | stretched
+def train(theta, gradient, batches, rate, limit):
+    xp = nn.array_namespace(theta)
+    total = 0
+    for i, batch in enumerate(batches):
+        loss, g = gradient(theta, batch)
+        length = xp.sqrt(g @ g)
+        theta = theta - rate * g * xp.maximum(1, limit / length)
+        total = total + loss
+    return theta, float(total) / len(batches)
+
+
+# %% 9.5 to the length 1 | and not 1
+def train(theta, gradient, batches, rate, limit):
+    xp = nn.array_namespace(theta)
+    total = 0
+    for i, batch in enumerate(batches):
+        loss, g = gradient(theta, batch)
+        length = xp.sqrt(g @ g)
+        theta = theta - rate * g / xp.maximum(length, limit)
+        total = total + loss
+    return theta, float(total) / len(batches)
+
+
+# %% 9.5 theta in place | that it was given
+def train(theta, gradient, batches, rate, limit):
+    xp = nn.array_namespace(theta)
+    total = 0
+    for i, batch in enumerate(batches):
+        loss, g = gradient(theta, batch)
+        length = xp.sqrt(g @ g)
+        theta -= rate * g * xp.minimum(1, limit / length)
+        total = total + loss
+    return theta, float(total) / len(batches)
+
+
+# %% 9.5 a list of losses | one alone
+def train(theta, gradient, batches, rate, limit):
+    xp = nn.array_namespace(theta)
+    L = []
+    for i, batch in enumerate(batches):
+        loss, g = gradient(theta, batch)
+        length = xp.sqrt(xp.sum(g**2))
+        theta = theta - rate * g * xp.minimum(1, limit / length)
+        L.append(loss)
+    return theta, L
+
+
+# %% 9.5 an array of the host | on a device
+def train(theta, gradient, batches, rate, limit):
+    xp = nn.array_namespace(theta)
+    L = []
+    for i, batch in enumerate(batches):
+        loss, g = gradient(theta, batch)
+        length = xp.sqrt(xp.sum(g**2))
+        theta = theta - rate * g * xp.minimum(1, limit / length)
+        L.append(loss)
+    return theta, np.mean(np.array(L))
+
+
 # %% 9.6 in order | one number after the other
 def sum_in_pairs(x):
     s = x.dtype.type(0)
@@ -368,6 +512,26 @@ def sum_in_pairs(x):
     return np.sum(x)
 
 
+# %% 9.6 runs of eight in order | passes through more
+def sum_in_pairs(x):
+    n = len(x)
+    if n == 0:
+        return x.dtype.type(0)
+    if n <= 8:
+        return np.add.accumulate(x)[-1]
+    return sum_in_pairs(x[: n // 2]) + sum_in_pairs(x[n // 2 :])
+
+
+# %% 9.6 the middle one twice | added twice
+def sum_in_pairs(x):
+    if len(x) == 0:
+        return x.dtype.type(0)
+    while len(x) > 1:
+        half = (len(x) + 1) // 2
+        x = x[:half] + x[-half:]
+    return x[0]
+
+
 # %% 9.7 zero times NaN | 0 times NaN
 def shard_gradient(counts, gradients):
     return counts @ gradients / np.sum(counts)
@@ -388,6 +552,11 @@ def shard_gradient(counts, gradients):
 def shard_gradient(counts, gradients):
     kept = counts > 0
     return np.mean(counts[kept, None] / np.sum(counts) * gradients[kept], axis=0)
+
+
+# %% 9.7 by the number of ranks | How many examples
+def shard_gradient(counts, gradients):
+    return np.nansum(counts[:, None] * gradients, axis=0) / len(counts)
 
 
 # %% 9.8 only within | that is variance
@@ -423,6 +592,27 @@ def whole_moments(counts, means, variances):
     share = counts[:, None] / np.sum(counts)
     mean = np.sum(share * means, axis=0)
     return mean, np.sum(share * variances, axis=0) + np.mean((means - mean) ** 2, axis=0)
+
+
+# %% 9.8 the root | standard deviation
+def whole_moments(counts, means, variances):
+    w = counts / counts.sum()
+    m = w @ means
+    return m, np.sqrt(w @ (variances + means**2) - m**2)
+
+
+# %% 9.8 plain variance of the means | takes them plain
+def whole_moments(counts, means, variances):
+    w = counts / counts.sum()
+    m = w @ means
+    return m, w @ variances + means.var(axis=0)
+
+
+# %% 9.8 the mean of the squares | mean is not 0
+def whole_moments(counts, means, variances):
+    w = counts / counts.sum()
+    m = w @ means
+    return m, w @ (variances + means**2)
 
 
 # %% 9.9 whole vectors go round | from rank to rank
@@ -501,6 +691,42 @@ def all_reduce(rank, p, vector, exchange):
     return vector + exchange(vector)
 
 
+# %% 9.9 the mean | mean of all ranks
+def all_reduce(rank, p, vector, exchange):
+    b = vector.reshape(p, -1).copy()
+    for k in range(p - 1):
+        b[(rank - k - 1) % p] += exchange(b[(rank - k) % p])
+    for k in range(p - 1):
+        b[(rank - k) % p] = exchange(b[(rank - k + 1) % p])
+    return b.ravel() / p
+
+
+# %% 9.9 blocks in another order | not in their order
+def all_reduce(rank, p, vector, exchange):
+    b = np.split(vector, p)
+    out = []
+    for k in range(p - 1):
+        b[(rank - k - 1) % p] = b[(rank - k - 1) % p] + exchange(b[(rank - k) % p])
+    out = [b[(rank + 1) % p]]
+    m = out[0]
+    for k in range(p - 1):
+        m = exchange(m)
+        out.append(m)
+    return np.concatenate(out)
+
+
+# %% 9.9 a message of two things | of type tuple
+def all_reduce(rank, p, vector, exchange):
+    b = np.split(vector, p)
+    for k in range(p - 1):
+        i, m = exchange(((rank - k) % p, b[(rank - k) % p]))
+        b[i] = b[i] + m
+    for k in range(p - 1):
+        i, m = exchange(((rank - k + 1) % p, b[(rank - k + 1) % p]))
+        b[i] = m
+    return np.concatenate(b)
+
+
 # %% 9.10 not whole | no part of a machine
 def best_ranks(t1, alpha):
     return math.sqrt(t1 / (2 * alpha))
@@ -561,6 +787,48 @@ def best_ranks(t1, alpha):
 def same_length(p, alpha, beta):
     rounds = math.ceil(math.log2(p))
     return alpha * beta * (p - 1 - rounds) / (rounds - (p - 1))
+
+
+# %% 9.10 one round too many | a round too many
+def best_ranks(t1, alpha):
+    def time(p):
+        return t1 / p + 2 * (p - 1) * alpha
+
+    below = max(1, math.floor(math.sqrt(t1 / (2 * alpha))))
+    return below if time(below) <= time(below + 1) else below + 1
+
+
+def same_length(p, alpha, beta):
+    L = p.bit_length()
+    return alpha * beta * (p - 1 - L) / (L - (p - 1) / p)
+
+
+# %% 9.10 divided by the bandwidth | not bytes
+def best_ranks(t1, alpha):
+    def time(p):
+        return t1 / p + 2 * (p - 1) * alpha
+
+    below = max(1, math.floor(math.sqrt(t1 / (2 * alpha))))
+    return below if time(below) <= time(below + 1) else below + 1
+
+
+def same_length(p, alpha, beta):
+    L = math.ceil(math.log2(p))
+    return alpha / beta * (p - 1 - L) / (L - (p - 1) / p)
+
+
+# %% 9.10 no -1 for the block | is not 1
+def best_ranks(t1, alpha):
+    def time(p):
+        return t1 / p + 2 * (p - 1) * alpha
+
+    below = max(1, math.floor(math.sqrt(t1 / (2 * alpha))))
+    return below if time(below) <= time(below + 1) else below + 1
+
+
+def same_length(p, alpha, beta):
+    L = math.ceil(math.log2(p))
+    return alpha * beta * (p - 1 - L) / (L - 1)
 
 
 # %% 9.11 in proportion without end | without end
@@ -633,3 +901,39 @@ def needed(B, B_noise):
 
 
 both = 1200
+
+
+# %% 9.11 the root rule | root of the batch
+def best_rate(B, fastest, B_noise):
+    return fastest * np.sqrt(B / B_noise)
+
+
+def needed(B, B_noise):
+    return 1 + B_noise / B, 1 + B / B_noise
+
+
+both = 600
+
+
+# %% 9.11 an endless batch for nothing | no steps at all
+def best_rate(B, fastest, B_noise):
+    return fastest / (1 + B_noise / B)
+
+
+def needed(B, B_noise):
+    return B_noise / B, 1 + B / B_noise
+
+
+both = 600
+
+
+# %% 9.11 a batch of 1 | not the smallest
+def best_rate(B, fastest, B_noise):
+    return fastest / (1 + B_noise / B)
+
+
+def needed(B, B_noise):
+    return 1 + B_noise / B, (B + B_noise) / (1 + B_noise)
+
+
+both = 600

@@ -34,6 +34,10 @@ def _whole(check: Check, answer: Any, t1: float, alpha: float) -> None:
             "Rounded up, p* is not always the best": math.ceil(smooth),
             "The 2 stands beside the latency": round(math.sqrt(t1 / alpha)),
             "A root is missing": round(smooth**2),
+            "The 2 stands beside the latency, below the line": round(2 * smooth),
+            "This is the time. On how many machines does the step take it?": (
+                t1 / right + _ring_time(right, 0.0, alpha, 1.0)
+            ),
         },
         rtol=0.0,
         atol=1e-9,
@@ -51,19 +55,38 @@ def _length(check: Check, answer: Any, p: int, alpha: float, beta: float) -> Non
     step = alpha * beta
     right = gap(0) * step / (gap(0) - gap(step))
     rounds, smooth = (p - 1).bit_length(), math.log2(p)
+    number, once = check.number_of(m, "same_length"), (p - 1) / p
+    for power in (1, 2):  # beside the bytes these are nearly 0, so no hint can tell them
+        if math.isclose(number, right / beta**power, rel_tol=1e-6):
+            check.fail(
+                "same_length is not right. These are not bytes: a time, multiplied by the "
+                "bandwidth, gives them."
+            )
     check.number_close(
         m,
         right,
         hints={
             "A tree has whole rounds": step * (p - 1 - smooth) / (smooth - (p - 1) / p),
-            "The tree's rounds are rounded up": (
+            "A tree of p ranks has as many rounds as the logarithm says: to the base 2, and "
+            "rounded up": (
                 step * (p - 1 - math.floor(smooth)) / (math.floor(smooth) - (p - 1) / p)
             ),
             "These are numbers of float32; asked are bytes": right / 4,
             "What is sent round the ring is a block, not the whole vector": (
                 step * (p - 1 - rounds) / (rounds - (p - 1))
             ),
-            "This is a time. How many bytes go over the line in it?": right / beta,
+            "Where p is a power of 2, `p.bit_length()` is a round too many": (
+                step * (p - 1 - p.bit_length()) / (p.bit_length() - once)
+            ),
+            "For so few ranks (p - 1)/p is not 1": step * (p - 1 - rounds) / (rounds - 1),
+            "The ring's factor is (p - 1)/p, not 1/p": (step * (p - 1 - rounds) / (rounds - 1 / p)),
+            "The ring goes round twice. And the tree?": (
+                step * (2 * (p - 1) - rounds) / (rounds - 2 * once)
+            ),
+            "The tree goes both ways. And the ring?": (
+                step * (p - 1 - 2 * rounds) / (2 * rounds - once)
+            ),
+            "It is upside down": step * (rounds - once) / (p - 1 - rounds),
             "There is the bandwidth, but also the latency": right / alpha,
         },
         rtol=1e-6,

@@ -1,5 +1,6 @@
 """A stand-in for an array on a device, which notes down who looks at its numbers."""
 
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,25 +25,27 @@ class Remote(NDArrayOperatorsMixin):
         return self._array.copy()
 
     def _wrapped(self, value: Any) -> Any:
-        return Remote(value, self._looks) if isinstance(value, np.ndarray | np.generic) else value
+        return _there(value, self._looks)
 
     def __deepcopy__(self, memo: Any) -> "Remote":
         return Remote(self._array.copy(), self._looks)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         out = settings.pop("out", None)
-        result = getattr(ufunc, method)(*map(_inner, inputs), **settings)
+        if out is not None and not isinstance(out[0], Remote):
+            raise TypeError("an array on the host cannot take up what lies on a device")
+        result = getattr(ufunc, method)(*map(inner, inputs), **settings)
         if out is None:
             return self._wrapped(result)
         out[0]._array[...] = result  # such as x += 1
         return out[0]
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
-        inner = {key: _inner(value) for key, value in settings.items()}
-        return self._wrapped(function(*map(_inner, args), **inner))
+        given = {key: inner(value) for key, value in settings.items()}
+        return self._wrapped(function(*map(inner, args), **given))
 
     def __array_namespace__(self, api_version: Any = None) -> Any:
-        return np
+        return Namespace(self._looks)
 
     def __array__(self, *args: Any, **settings: Any) -> Any:
         raise TypeError("these numbers lie on a device; nn.to_numpy brings them to the host")
@@ -54,14 +57,14 @@ class Remote(NDArrayOperatorsMixin):
         if not callable(value):
             return self._wrapped(value)
         return lambda *args, **settings: self._wrapped(
-            value(*map(_inner, args), **{key: _inner(v) for key, v in settings.items()})
+            value(*map(inner, args), **{key: inner(v) for key, v in settings.items()})
         )
 
     def __getitem__(self, index: Any) -> Any:
-        return self._wrapped(self._array[_inner(index)])
+        return self._wrapped(self._array[inner(index)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._array[_inner(index)] = _inner(value)
+        self._array[inner(index)] = inner(value)
 
     def __len__(self) -> int:
         return len(self._array)
@@ -98,8 +101,50 @@ class Remote(NDArrayOperatorsMixin):
         return self._look("by `nn.to_numpy`")
 
 
-def _inner(value: Any) -> Any:
+class Namespace:
+    """NumPy's functions, but what they make lies on the device: zeros and stacks too.
+
+    Parameters
+    ----------
+    looks : list of str
+        For the arrays that are made.
+    module : module
+        NumPy, or a part of it such as ``numpy.linalg``.
+    """
+
+    def __init__(self, looks: list[str], module: ModuleType = np) -> None:
+        self._looks, self._module = looks, module
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._module, name)
+        if isinstance(value, ModuleType):
+            return Namespace(self._looks, value)
+        # A ufunc asks the array itself, and a dtype makes numbers of the host.
+        if name.startswith("__") or isinstance(value, type | np.ufunc) or not callable(value):
+            return value
+
+        def launched(*args: Any, **settings: Any) -> Any:
+            if name not in MAKERS and any(isinstance(a, list) and _holds(a) for a in args):
+                raise TypeError(f"{name} wants an array, not a list of them: `xp.stack` makes one")
+            given = {key: inner(a) for key, a in settings.items()}
+            return _there(value(*map(inner, args), **given), self._looks)
+
+        return launched
+
+
+MAKERS = ("array", "asarray", "stack", "concat", "concatenate", "hstack", "vstack")
+
+
+def _holds(values: list[Any]) -> bool:
+    return any(isinstance(value, Remote) for value in values)
+
+
+def _there(value: Any, looks: list[str]) -> Any:
+    return Remote(value, looks) if isinstance(value, np.ndarray | np.generic) else value
+
+
+def inner(value: Any) -> Any:
     """Return the arrays within, as far as lists and tuples go."""
     if isinstance(value, tuple | list):
-        return type(value)(map(_inner, value))
+        return type(value)(map(inner, value))
     return value._array if isinstance(value, Remote) else value

@@ -30,8 +30,8 @@ def shard_gradient(answer: Any) -> None:
     """9.7: the gradient of the whole batch, from those of the ranks."""
     check = Check("9.7", "unequal shards", answer)
     for sizes in ([2, 3, 2, 3], [5, 1], [4], [3, 0, 2], [0, 0, 6, 1]):
-        counts, theta = np.array(sizes), check.rng.normal(size=4)
-        shards = _shards(check, sizes, 4)
+        counts, theta = np.array(sizes), check.rng.normal(size=5)
+        shards = _shards(check, sizes, 5)
         gradients = np.array([_gradient(theta, x, y) for x, y in shards])
         whole = _gradient(theta, *(np.concatenate(parts) for parts in zip(*shards, strict=True)))
         g = check.call(answer, counts, gradients, case=f"ranks with {sizes} examples")
@@ -56,6 +56,9 @@ def shard_gradient(answer: Any) -> None:
                 ),
                 "The shares add up to 1 already: nothing is left to divide by": (
                     counts @ known / counts.sum() / len(counts)
+                ),
+                "It is divided by the number of ranks. How many examples are there?": (
+                    counts @ known / len(counts)
                 ),
                 "The ranks' gradients are added as if each were a share already": (
                     known.sum(axis=0)
@@ -92,6 +95,23 @@ def whole_moments(answer: Any) -> None:
                 "The ranks' means differ too, and that is variance": within,
                 "What the ranks' means differ by is weighted too": within + between.mean(axis=0),
                 "All is plain, nothing is weighted": (variances + between).mean(axis=0),
+                "The ranks' means differ too, and ranks with more examples count more": (
+                    variances.mean(axis=0)
+                ),
+                "`np.var` of the means takes them plain. Some ranks have more examples": (
+                    within + means.var(axis=0)
+                ),
+                "This is the standard deviation, the root of the variance": x.std(axis=0),
+                "What the ranks have are variances already, and not squared again": (
+                    (share * (variances**2 + between)).sum(axis=0)
+                ),
+                "This is the mean of the squares, and the mean is not 0": (x**2).mean(axis=0),
+                "What the means differ by makes the variance larger, not smaller": (
+                    within - (share * between).sum(axis=0)
+                ),
+                "So one pools samples that have one mean. Here the ranks' means differ": (
+                    ((n - 1) * variances).sum(axis=0) / max(n.sum() - len(n), 1)
+                ),
                 "This is the variance between the ranks alone": (share * between).sum(axis=0),
                 "This is the variance that divides by n - 1": (
                     x.var(axis=0) * len(x) / max(len(x) - 1, 1)

@@ -32,7 +32,9 @@ def _equal_numbers(check: Check, answer: Any, n: int, dtype: str) -> None:
     x, right = _alike(check, n, dtype)
     exact = math.fsum(x.tolist())
     s = check.call(answer, x, case=f"{n} equal numbers in {dtype}")
-    u = float(np.finfo(dtype).eps) / 2
+    u, depth = float(np.finfo(dtype).eps) / 2, n.bit_length()
+    check.shape(s, (), name="The sum")
+    near = abs(float(to_numpy(s)) - exact) <= n * u * exact
     check.close(
         s,
         right,
@@ -42,7 +44,12 @@ def _equal_numbers(check: Check, answer: Any, n: int, dtype: str) -> None:
             "This sum is as exact as one of a finer dtype. Is each addition one of x's own dtype, "
             "and are few of them behind one another?": x.dtype.type(exact),
             "Where their count is odd, a number is lost": x[0] * x.dtype.type((n + 1) // 2),
+            "Where their count is odd, a number is added twice": x[0] * x.dtype.type(n + 1),
             "This is what `np.sum` gives. It adds short runs one after the other": np.sum(x),
+            f"It is close. But with at most {depth} additions for each number, all in {dtype}, "
+            "the last digits would be others. Which number passes through more?": (
+                s if near else np.nan
+            ),
         },
         rtol=u / 4,
         atol=0.0,

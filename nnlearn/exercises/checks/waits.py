@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnlearn.exercises.checking import Check
-from nnlearn.exercises.checks.remote import Remote
+from nnlearn.exercises.checks.remote import Remote, inner
 
 
 def _queue(launches: Any, runs: Any, waits_after: Iterable[int], mistake: str = "") -> Any:
@@ -22,8 +22,17 @@ def _queue(launches: Any, runs: Any, waits_after: Iterable[int], mistake: str = 
         e = start + d
         done.append(e)
         if k in waits and mistake != "before":
-            a = e
+            a = {"added": a + e, "its own": a + d}.get(mistake, e)
     return np.array(done)
+
+
+def _launched(launches: Any, done: Any, waits_after: Iterable[int]) -> Any:
+    """Return when each kernel's note is in the queue."""
+    times, a = [], 0.0
+    for k, h in enumerate(launches):
+        a = (done[k - 1] if k - 1 in waits_after else a) + h
+        times.append(a)
+    return np.array(times)
 
 
 def finish_times(answer: Any) -> None:
@@ -53,8 +62,15 @@ def finish_times(answer: Any) -> None:
                 "A kernel cannot begin before its note is in the queue": (
                     _queue(launches, runs, waits, "done")
                 ),
-                "The host waits after these kernels, not before them": (
-                    _queue(launches, runs, waits, "before")
+                "The host waits after these kernels, not before them, and the first one is "
+                "kernel 0": _queue(launches, runs, waits, "before"),
+                "Both clocks count from 0. Which time is it on both, when the wait is over?": (
+                    _queue(launches, runs, waits, "added")
+                ),
+                "Those in front of it may not be done either: the wait can be longer than the "
+                "kernel": _queue(launches, runs, waits, "its own"),
+                "These are the times at which the notes are in the queue": (
+                    _launched(launches, right, waits)
                 ),
                 "These are the times at which the kernels begin": right - runs,
             },
@@ -63,6 +79,10 @@ def finish_times(answer: Any) -> None:
         hints = {
             "This is the time at which the last kernel is done": right[-1],
             "This is the time in which the device works": np.sum(runs),
+            "This is the time in which the host launches": np.sum(launches),
+            "It is the device that rests. For how long does it work?": (
+                right[-1] - np.sum(launches)
+            ),
             "Before the first kernel the device rests too": right[-1] - np.sum(runs) - launches[0],
         }
         check.number_close(idle, right[-1] - np.sum(runs), hints, rtol=1e-9, name="idle")
@@ -94,9 +114,21 @@ def waits_once(answer: Any) -> None:
         looks: list[str] = []
         on_device = [tuple(Remote(a, looks) for a in batch) for batch in batches]
         case = f"{steps} steps on a device, limit {limit}"
-        given = (Remote(theta, looks), _gradient, on_device, 0.3, limit)
-        found = check.call(answer, *given, case=case)
+        start = Remote(theta.copy(), looks)
+        given = (start, _gradient, on_device, 0.3, limit)
+        # A Remote does not tell that it was changed, so it is given itself and then looked at.
+        found = check.call(answer, *given, case=case, in_place=True)
+        if found is None:
+            check.fail("`train` gave back nothing. Is its `return` missing?")
         found_theta, mean = check.unpack(found, "theta, mean")
+        for value, name in ((found_theta, "theta"), (mean, "The mean loss")):
+            if isinstance(value, list | tuple):
+                check.fail(f"{name} should be one alone; it is a list of {len(value)}.")
+        if not np.array_equal(inner(start), theta):
+            check.fail(
+                "`train` changes the `theta` that it was given, and whoever gave it may need it "
+                "again. Make a new array: `theta = theta - …`, and not `theta -= …`."
+            )
         waits = Counter(looks)
         _same_walk(check, found_theta, mean, theta, batches, limit)
         told = ", ".join(f"{n} × {how}" for how, n in waits.items())
@@ -125,6 +157,15 @@ def _same_walk(
         "Long gradients are no longer shortened": _walk(start, batches, 0.3, lambda g: g)[0],
         "Gradients that are shorter than the limit should stay as they are": (
             _walk(start, batches, 0.3, lambda g: g * (limit / np.linalg.norm(g)))[0]
+        ),
+        "The other way round: a short gradient is stretched, and a long one left": (
+            _walk(start, batches, 0.3, lambda g: g * max(1.0, limit / np.linalg.norm(g)))[0]
+        ),
+        "A long gradient should have the length `limit`, and not 1; a short one stays": (
+            _walk(start, batches, 0.3, lambda g: g / max(np.linalg.norm(g), limit))[0]
+        ),
+        "The length is the root of the sum of squares": (
+            _walk(start, batches, 0.3, lambda g: g * min(1.0, limit / np.sum(g**2)))[0]
         ),
         "Each entry is limited. It is the length of the gradient that should be": (
             _walk(start, batches, 0.3, lambda g: np.clip(g, -limit, limit))[0]
