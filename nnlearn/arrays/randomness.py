@@ -50,7 +50,9 @@ def _draw(method: str, rng: np.random.Generator, shape: tuple[int, ...], like: A
     """Call a method of the generator, or of one on the device, which it seeds."""
     xp = array_namespace(like)
     if is_cupy(like):
-        device_rng: Any = xp.random.default_rng(int(rng.integers(2**63)))
+        # Philox's state is a counter, quick to set up; that of CuPy's default takes long
+        bits = xp.random.Philox4x3210(int(rng.integers(2**63)))
+        device_rng: Any = xp.random.Generator(bits)
         return getattr(device_rng, method)(shape, dtype=like.dtype)
     dtype = np.float64 if str(like.dtype).endswith("float64") else np.float32
     numbers = getattr(rng, method)(shape, dtype=dtype)

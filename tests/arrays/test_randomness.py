@@ -10,6 +10,9 @@ from witnesses import close
 import nnlearn as nn
 from nnlearn.arrays import randomness
 
+#: what is used of ``cupy.random``, by NumPy's generator
+LIKE_CUPY = SimpleNamespace(Philox4x3210=np.random.PCG64, Generator=np.random.Generator)
+
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_uniform(space, dtype):
@@ -41,7 +44,7 @@ def test_normal(space, dtype):
 
 def test_normal_on_a_gpu_draws_there(monkeypatch):
     monkeypatch.setattr(randomness, "is_cupy", lambda a: True)
-    monkeypatch.setattr(randomness, "array_namespace", lambda a: SimpleNamespace(random=np.random))
+    monkeypatch.setattr(randomness, "array_namespace", lambda a: SimpleNamespace(random=LIKE_CUPY))
     generator, like = np.random.default_rng(0), np.zeros(4, dtype="float32")
     first, second = (randomness.normal(generator, (5, 2), like) for _ in range(2))
     assert first.dtype == "float32"
@@ -52,7 +55,7 @@ def test_normal_on_a_gpu_draws_there(monkeypatch):
 def test_uniform_on_a_gpu_draws_there(monkeypatch):
     """The host's generator gives only a seed, and moves on with every call."""
     monkeypatch.setattr(randomness, "is_cupy", lambda a: True)
-    monkeypatch.setattr(randomness, "array_namespace", lambda a: SimpleNamespace(random=np.random))
+    monkeypatch.setattr(randomness, "array_namespace", lambda a: SimpleNamespace(random=LIKE_CUPY))
     generator = np.random.default_rng(0)
     like = np.zeros(4, dtype="float32")
     first, second = randomness.uniform(generator, like), randomness.uniform(generator, like)

@@ -6,11 +6,20 @@ from ._array import ndarray
 from ._counting import count
 
 
+class Philox4x3210:
+    """The seed of a generator, whose states a kernel sets up on the device."""
+
+    def __init__(self, seed=None, *, size=-1):
+        count("generators")
+        count("kernels")
+        self.seed = seed
+
+
 class Generator:
     """As CuPy's, with the methods that are used."""
 
-    def __init__(self, seed):
-        self._numpy = np.random.default_rng(seed)
+    def __init__(self, bit_generator):
+        self._numpy = np.random.default_rng(bit_generator.seed)
 
     def random(self, size=None, dtype=np.float64, out=None):
         count("kernels")
@@ -22,9 +31,7 @@ class Generator:
 
 
 def default_rng(seed=None):
-    count("generators")  # a kernel that sets up many thousand states
-    count("kernels")
-    return Generator(seed)
+    return Generator(Philox4x3210(seed))
 
 
-__all__ = ["Generator", "default_rng"]
+__all__ = ["Generator", "Philox4x3210", "default_rng"]
