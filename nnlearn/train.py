@@ -9,8 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from nnlearn.arrays.backend import use_backend
-from nnlearn.arrays.launching import launched, own_device, world
+from nnlearn.arrays.launching import BACKENDS, launched, use_backend_on, world
 from nnlearn.arrays.ranks import Ranks
 from nnlearn.layers.saving import save
 from nnlearn.training.checkpoints import check_writable
@@ -81,8 +80,8 @@ def parser() -> argparse.ArgumentParser:
     add("--save", metavar="FILE", help="where to put the trained network, as safetensors")
     add(
         "--backend",
-        choices=("numpy", "cupy", "torch"),
-        help="where the arrays are; with cupy each process of a machine takes one of its GPUs",
+        choices=BACKENDS,
+        help="where the arrays are; on GPUs each process takes one of its machine's",
     )
     return p
 
@@ -106,8 +105,7 @@ def train(settings: argparse.Namespace, communicator: Any) -> None:
     if settings.save is not None:
         ranks.on_first(lambda: check_writable(settings.save, "--save"))
     if settings.backend is not None:
-        on_gpus = settings.backend == "cupy" and ranks.size > 1
-        use_backend(settings.backend, own_device(communicator) if on_gpus else None)
+        use_backend_on(settings.backend, communicator)
     rate, batch_size, epochs = (
         getattr(settings, name) or getattr(network, name)
         for name in ("learning_rate", "batch_size", "epochs")

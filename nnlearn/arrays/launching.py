@@ -6,6 +6,8 @@ Only then mpi4py is imported: who trains in one process needs neither it nor an 
 import os
 from typing import Any, NamedTuple
 
+from nnlearn.arrays.backend import use_backend
+
 #: What the launchers of MPICH (and those like it), Open MPI and PMIx (Slurm's, too) tell a process.
 _VARIABLES = (
     ("PMI_RANK", "PMI_SIZE"),
@@ -55,6 +57,24 @@ def world() -> Any:
             "belongs to mpi4py's, such as .venv/bin/mpiexec of the package mpich"
         )
     return MPI.COMM_WORLD
+
+
+#: what a user may train with
+BACKENDS = ("numpy", "cupy", "torch")
+
+
+def use_backend_on(name: str, communicator: Any) -> None:
+    """Make new arrays with another library; on GPUs each process takes one of its machine's.
+
+    Parameters
+    ----------
+    name : str
+        One of `BACKENDS`.
+    communicator : mpi4py communicator, or None
+        Of all processes, if there are several.
+    """
+    several = communicator is not None and communicator.size > 1
+    use_backend(name, own_device(communicator) if several and name == "cupy" else None)
 
 
 def own_device(communicator: Any) -> int:

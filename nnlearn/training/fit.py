@@ -97,7 +97,7 @@ def fit(
         What comes of it is the same on all, and to rounding what one process gets; a checkpoint
         goes on with any number of them. Run the script as ``mpiexec -n 4 python -m mpi4py
         script.py``: a rank that fails alone then ends the others, too, which would wait for it. On
-        GPUs each needs its own, by ``nn.use_backend("cupy", device)`` before there are arrays.
+        GPUs each needs its own, by ``device`` of `use_backend`, before there are arrays.
 
     Returns
     -------
