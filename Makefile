@@ -16,7 +16,7 @@ THREADS := OPENBLAS_NUM_THREADS=$(BLAS_THREADS) VECLIB_MAXIMUM_THREADS=$(BLAS_TH
 DOUBLE := PYTHONPATH="$(CURDIR)/tests/doubles" $(THREADS)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lab lint format execute lock bench gpu clean
+.PHONY: help book test coverage serve lab lint format execute lock bench gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -39,12 +39,15 @@ book: $(VENV)/.book  ## install, execute every notebook, build the book, say whe
 test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbval included
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
-	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope
 	$(DOUBLE) $(BIN)/python -m pytest -n 2 -m gpu -p no:cacheprovider
 	$(DOUBLE) NNLEARN_BACKEND=cupy $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
 	$(DOUBLE) NNLEARN_BACKEND=cupy $(BIN)/python -m pytest -n 2 -p no:cacheprovider \
 	    -k "passes or fails_with_a_readable" tests/exercises/test_exercises.py
+
+coverage: $(VENV)/.test  ## run the tests once more, and say which lines of nnlearn they reach (twice the time)
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
 
 serve: $(VENV)/.book  ## show the built book at http://localhost:8000
 	@test -f $(BOOK) || $(MAKE) book
