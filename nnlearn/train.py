@@ -9,7 +9,8 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from nnlearn.arrays.launching import BACKENDS, launched, use_backend_on, world
+from nnlearn.arrays.backend import BACKENDS
+from nnlearn.arrays.launching import launched, use_backend_on, world
 from nnlearn.arrays.ranks import Ranks
 from nnlearn.layers.saving import save
 from nnlearn.training.checkpoints import check_writable

@@ -23,6 +23,8 @@ _NAMESPACES = {
     "torch": "array_api_compat.torch",
     "array_api_strict": "array_api_strict",  # for tests: refuses what the standard does not promise
 }
+#: what a user may compute with
+BACKENDS = tuple(name for name in _NAMESPACES if name != "array_api_strict")
 _current: tuple[str, Any, Any] | None = None  # (name, namespace, device), set at the first use
 
 

@@ -59,17 +59,13 @@ def world() -> Any:
     return MPI.COMM_WORLD
 
 
-#: what a user may train with
-BACKENDS = ("numpy", "cupy", "torch")
-
-
 def use_backend_on(name: str, communicator: Any) -> None:
     """Make new arrays with another library; on GPUs each process takes one of its machine's.
 
     Parameters
     ----------
     name : str
-        One of `BACKENDS`.
+        As of `use_backend`.
     communicator : mpi4py communicator, or None
         Of all processes, if there are several.
     """
