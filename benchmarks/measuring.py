@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.networks import NETWORKS
+from nnlearn.doctor import find_mpiexec
 from nnlearn.files import write_atomically
 
 HERE = Path(__file__).parent
@@ -47,9 +48,13 @@ def programs(network):
     return {**found, "products": ["benchmarks.products", network]}
 
 
-def run(program, environment, limit=None):
-    """Run one program in a process of its own, for `limit` seconds; return what it reports."""
-    command = [sys.executable, "-m", *program]
+def run(program, environment, limit=None, ranks=None):
+    """Run one program for `limit` seconds; return what it reports.
+
+    It has a process of its own, or `ranks` of them under ``mpiexec``, of which one reports.
+    """
+    launcher = [] if ranks is None else [find_mpiexec() or "mpiexec", "-n", str(ranks)]
+    command = [*launcher, sys.executable, "-m", *program]
     result = subprocess.run(
         command,
         capture_output=True,

@@ -14,15 +14,12 @@ import itertools
 import json
 import os
 import statistics
-import subprocess
-import sys
 
 import numpy as np
 
 import nnlearn as nn
 from benchmarks import measuring
 from benchmarks.ranks import times
-from nnlearn.doctor import find_mpiexec
 
 SIZES = {
     "784-1024-1024-1024-10": (784, 1024, 1024, 1024, 10),
@@ -124,17 +121,8 @@ def step_of(model, params, way, ranks):
 def started(name, seconds):
     """Run one of `PROGRAMS` on two ranks; return the seconds of a step, by network."""
     environment, way = PROGRAMS[name]
-    program = [sys.executable, "-m", "benchmarks.overlap", "--way", way, "--seconds", str(seconds)]
-    done = subprocess.run(
-        [find_mpiexec() or "mpiexec", "-n", "2", *program],
-        env=os.environ | measuring.settings(1) | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"{name} failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    program = ["benchmarks.overlap", "--way", way, "--seconds", str(seconds)]
+    return measuring.run(program, measuring.settings(1) | environment, ranks=2)
 
 
 def main():

@@ -11,8 +11,6 @@ import json
 import os
 import runpy
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from unittest import mock
@@ -22,7 +20,6 @@ import numpy as np
 from benchmarks import measuring, timing
 from benchmarks.networks import NETWORKS
 from nnlearn.arrays.ranks import Ranks
-from nnlearn.doctor import find_mpiexec
 from nnlearn.training.fit import _gradient
 from nnlearn.training.runs import Run
 
@@ -95,18 +92,9 @@ def one_run(seconds):
 
 def started(ranks, seconds, settings):
     """Run this program on so many ranks; return what rank 0 reports."""
-    program = [sys.executable, "-m", "benchmarks.ranks", "--one-run", "--seconds", str(seconds)]
+    program = ["benchmarks.ranks", "--one-run", "--seconds", str(seconds)]
     yielding = YIELDING if ranks > os.cpu_count() else {}
-    done = subprocess.run(
-        [find_mpiexec() or "mpiexec", "-n", str(ranks), *program],
-        env=os.environ | settings | yielding,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"{ranks} ranks failed:\n{done.stderr}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return measuring.run(program, settings | yielding, ranks=ranks)
 
 
 def summary(rounds, settings):
