@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import drawing, fast_paths, measuring
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import MORE, NETWORKS, ONE
 
 RESULTS = Path("_build") / "benchmarks"
 
@@ -21,6 +21,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2, help="of each program")
     parser.add_argument("--core-type", help="OPENBLAS_CORETYPE, such as SkylakeX")
+    parser.add_argument("--more", action="store_true", help="other networks, and a batch of 1")
     parser.add_argument("--growth", action="store_true", help="a convolution's time by its sizes")
     parser.add_argument("--lengths", action="store_true", help="recurrent layers by length")
     parser.add_argument("--fast-paths", action="store_true", help="what each of them brings")
@@ -41,6 +42,11 @@ def main():
         found = fast_paths.measure(options.rounds, settings)
         print(fast_paths.table(found))
         measuring.write(options.out / "fast_paths.json", found)
+        return
+    if options.more:
+        found = measuring.steps([*MORE, *ONE], options.rounds, settings)
+        print(drawing.table(found))
+        measuring.write(options.out / "more.json", found)
         return
     for network in options.networks:
         if network not in NETWORKS:

@@ -16,10 +16,14 @@ optimizer = torch.optim.Adam([*recurrent.parameters(), *dense.parameters()])
 loss = nn.CrossEntropyLoss()
 
 
+def model(x):
+    states, _ = recurrent(x)
+    return dense(states)
+
+
 def step():
     optimizer.zero_grad()
-    states, _ = recurrent(x)
-    loss(dense(states).flatten(0, 1), labels.flatten()).backward()
+    loss(model(x).flatten(0, 1), labels.flatten()).backward()
     optimizer.step()
 
 

@@ -9,7 +9,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import EVERY, MORE, ONE
 from nnlearn.doctor import find_mpiexec
 from nnlearn.files import write_atomically
 
@@ -40,12 +40,22 @@ def programs(network):
     """Return what there is to run for a network, and say what is not installed."""
     found = {}
     for library, module in LIBRARIES.items():
-        if (HERE / f"{network}_{library}.py").exists():
+        name, *arguments = _program(network, library)
+        if (HERE / f"{name}.py").exists():
             if importlib.util.find_spec(module):
-                found[library] = [f"benchmarks.{network}_{library}"]
+                found[library] = [f"benchmarks.{name}", *arguments]
             else:
                 print(f"{network}: {library} is left out, because it is not installed")
     return {**found, "products": ["benchmarks.products", network]}
+
+
+def _program(network, library):
+    """Return the name of a program, if there is one, and its arguments."""
+    if network in MORE:
+        return [f"more_{library}", network]
+    if network in ONE and library in ("nnlearn", "torch"):
+        return ["one", network.removeprefix("one_"), library]
+    return [f"{network}_{library}"]
 
 
 def run(program, environment, limit=None, ranks=None):
@@ -85,8 +95,8 @@ def steps(networks, rounds, environment):
             for name, program in runs.items():
                 reports[name].append(run(program, environment))
         found["networks"][network] = {
-            "title": NETWORKS[network].title,
-            "operations": NETWORKS[network].operations,
+            "title": EVERY[network].title,
+            "operations": EVERY[network].operations,
             "programs": {
                 name: {key: [r[key] for r in rows] for key in ("seconds", "mebibytes")}
                 for name, rows in reports.items()

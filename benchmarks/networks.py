@@ -5,6 +5,7 @@ a layer has one in the forward pass, one for the weights' gradient and one for i
 the first layer does not need.
 """
 
+import functools
 import itertools
 import os
 from dataclasses import dataclass
@@ -104,17 +105,77 @@ def rnn(steps, inputs, units, batch):
     return Network(title, products, Shape(steps=steps, inputs=inputs, units=units, batch=batch))
 
 
-def lstm(steps, inputs, units, batch, classes):
+def gated(kind, blocks, steps, inputs, units, batch, classes):
     title = (
-        f"LSTM, {steps} steps of {inputs}, {units} units, batch {batch}, {classes} classes at each "
-        "step, Adam"
+        f"{kind}, {steps} steps of {inputs}, {units} units, batch {batch}, {classes} classes at "
+        "each step, Adam"
     )
     products = [
-        *recurrent(steps, batch, inputs, units, blocks=4),
+        *recurrent(steps, batch, inputs, units, blocks),
         *layer(steps * batch, units, classes),
     ]
     shape = Shape(steps=steps, inputs=inputs, units=units, batch=batch, classes=classes)
     return Network(title, products, shape)
+
+
+lstm = functools.partial(gated, "LSTM", 4)
+gru = functools.partial(gated, "GRU", 3)
+
+
+def stacked(steps, inputs, units, batch, classes):
+    title = (
+        f"two LSTMs, {steps} steps of {inputs}, {units} units each, batch {batch}, {classes} "
+        "classes at each step, Adam"
+    )
+    second = [
+        *recurrent(steps, batch, units, units, blocks=4),
+        Product(steps * batch, 4 * units, units),  # of its input, which the first layer gives
+    ]
+    first = lstm(steps, inputs, units, batch, classes)
+    return Network(title, [*first.products, *second], first.shape)
+
+
+def colour(batch, first, second):
+    title = (
+        f"CNN 32×32×3, 3×3 kernels: {first}, {first}, pool, {second}, pool, dense 10, batch "
+        f"{batch}, SGD with momentum"
+    )
+    products = [
+        *convolution(batch, 32 * 32, 9, 3, first, first=True),
+        *convolution(batch, 32 * 32, 9, first, first),
+        *convolution(batch, 16 * 16, 9, first, second),
+        *layer(batch, 8 * 8 * second, 10),
+    ]
+    return Network(title, products, Shape(batch=batch, first=first, second=second))
+
+
+def one_mlp(mlp):
+    """Return what an MLP does with one example, without learning; so below."""
+    sizes = mlp.shape.sizes
+    products = [Product(1, a, b) for a, b in itertools.pairwise(sizes)]
+    return Network(f"MLP {_row(sizes)}, forward, batch of 1", products, mlp.shape)
+
+
+def one_cnn(cnn):
+    first, second, hidden = cnn.shape.first, cnn.shape.second, cnn.shape.hidden
+    products = [
+        Product(28 * 28, 25, first),
+        Product(14 * 14, 9 * first, second),
+        Product(1, 7 * 7 * second, hidden),
+        Product(1, hidden, 10),
+    ]
+    return Network(f"CNN 28×28, {first}, {second}, forward, batch of 1", products, cnn.shape)
+
+
+def one_lstm(lstm):
+    steps, units, gates = lstm.shape.steps, lstm.shape.units, 4 * lstm.shape.units
+    products = [
+        Product(steps, lstm.shape.inputs, gates),
+        Product(1, units, gates, times=steps),
+        Product(steps, units, lstm.shape.classes),
+    ]
+    title = f"LSTM, {steps} steps, {units} units, forward, batch of 1"
+    return Network(title, products, lstm.shape)
 
 
 def gan(batch, noise, hidden, pixels):
@@ -139,7 +200,20 @@ NETWORKS = {
     "lstm": lstm(steps=128, inputs=64, units=256, batch=32, classes=64),
     "gan": gan(64, noise=64, hidden=256, pixels=784),
 }
-#: the same, of a size that fills a GPU: there the products count, not the launches of kernels
+#: others that users have; their programs are `more_nnlearn` and `more_torch`
+MORE = {
+    "gru": gru(steps=128, inputs=64, units=256, batch=32, classes=64),
+    "stacked": stacked(steps=64, inputs=64, units=256, batch=32, classes=64),
+    "colour": colour(batch=32, first=64, second=128),
+}
+#: models of NETWORKS that look at one example; their program is `one`
+ONE = {
+    "one_mlp": one_mlp(NETWORKS["mlp"]),
+    "one_cnn": one_cnn(NETWORKS["cnn"]),
+    "one_lstm": one_lstm(NETWORKS["lstm"]),
+}
+EVERY = NETWORKS | MORE | ONE
+#: NETWORKS, of a size that fills a GPU: there the products count, not the launches of kernels
 LARGE = {
     "mlp": mlp(4096, 784, 4096, 4096, 10),
     "cnn": cnn(1024, first=64, second=128, hidden=512),

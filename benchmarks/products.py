@@ -4,12 +4,12 @@ import sys
 
 import numpy as np
 
-from benchmarks.networks import NETWORKS
+from benchmarks.networks import EVERY
 from benchmarks.timing import report
 
 generator = np.random.default_rng(0)
 arrays = []
-for product in NETWORKS[sys.argv[1]].products:
+for product in EVERY[sys.argv[1]].products:
     a, b = (
         generator.random(shape, dtype=np.float32)
         for shape in ((product.rows, product.inner), (product.inner, product.columns))

@@ -22,6 +22,7 @@ from nnlearn.arrays.typing import Array
 
 _ARRAY = re.compile(r"(?P<name>\w+)(?P<integer> int)? \((?P<dims>[^()]*)\)")
 _DIMENSION = re.compile(r"(\d*)([A-Za-z]?'?)")
+_REMEMBERED = 256  # forms of arguments, for each operation
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Signature:
         arguments, _, values = text.partition("->")
         self.arguments = [self._declared(part, text) for part in _parts(arguments)]
         self.values = [self._declared(part, text) for part in _parts(values)]
+        self._fitting: dict[Any, dict[str, Any]] = {}  # sizes, by the forms of arguments that fit
         known: set[str] = set()
         for argument in self.arguments:
             for count, letter in argument.dims:
@@ -94,10 +96,22 @@ class Signature:
         dict
             The size of each letter, and the leading dimensions under ``"..."``.
         """
+        given = [*args[: len(self.arguments)]]
+        given += [(keywords or {}).get(a.name) for a in self.arguments[len(given) :]]
+        form = tuple([(type(a), getattr(a, "shape", 0), getattr(a, "dtype", 0)) for a in given])
+        sizes = self._fitting.get(form)  # a training step brings the same forms again and again
+        if sizes is None:
+            sizes = self._sizes(given)
+            if len(self._fitting) >= _REMEMBERED:
+                self._fitting.clear()
+            self._fitting[form] = sizes
+        return dict(sizes)
+
+    def _sizes(self, given: Sequence[Any]) -> dict[str, Any]:
+        """Check arguments that have not been seen in this form."""
         sizes: dict[str, Any] = {}
         first = None
-        for i, argument in enumerate(self.arguments):
-            array = args[i] if i < len(args) else (keywords or {}).get(argument.name)
+        for argument, array in zip(self.arguments, given, strict=True):
             if array is not None:
                 self._check_type(argument, array)
                 self._check_shape(argument, array.shape, sizes)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import drawing, fast_paths, measuring, networks, timing
-from benchmarks.networks import LARGE, NETWORKS
+from benchmarks.networks import LARGE, MORE, NETWORKS, ONE
 from nnlearn.arrays import fast, recurrence
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +37,52 @@ def test_nnlearn_and_pytorch_train_the_same_network(network, monkeypatch):
     assert sum(weights.values()) == sizes
     data = "real" if network == "gan" else "x"
     assert ours[data].size == theirs[data].numel()
+
+
+SMALL_MORE = {
+    "gru": networks.gru(steps=3, inputs=4, units=5, batch=2, classes=6),
+    "stacked": networks.stacked(steps=3, inputs=4, units=5, batch=2, classes=6),
+    "colour": networks.colour(batch=2, first=3, second=4),
+}
+
+
+@pytest.mark.parametrize("network", MORE)
+def test_the_other_networks_are_the_same_in_both_libraries(network, monkeypatch):
+    monkeypatch.setitem(MORE, network, SMALL_MORE[network])
+    monkeypatch.setattr("sys.argv", ["more", network])
+    ours, theirs = program("more_nnlearn", monkeypatch), program("more_torch", monkeypatch)
+    weights = [p.numel() for n, p in theirs["model"].named_parameters() if "bias_hh" not in n]
+    assert sum(weights) == ours["params"].vector.size
+    assert ours["params"].vector.size < 4_000  # the size that was asked for
+    assert ours["x"].size == theirs["x"].numel()
+
+
+@pytest.mark.parametrize("library", ["nnlearn", "torch"])
+@pytest.mark.parametrize("network", ["mlp", "cnn", "lstm"])
+def test_a_model_of_the_table_looks_at_one_example(network, library, monkeypatch):
+    monkeypatch.setitem(NETWORKS, network, SMALL[network])
+    monkeypatch.setattr("sys.argv", ["one", network, library])
+    names = program("one", monkeypatch)
+    shape = SMALL[network].shape
+    expected = {"mlp": (1, 2), "cnn": (1, 10)}.get(network, (3, 1, 6))
+    assert names["step"]().shape == expected
+    assert names["x"].shape[1 if network == "lstm" else 0] == shape.batch  # which is not 1
+
+
+def test_operations_of_the_other_networks():
+    steps = 128 * 32
+    gru = 2 * steps * (2 * 64 * 768 + 3 * 256 * 768 + 3 * 256 * 64)
+    assert MORE["gru"].operations == gru
+    steps = 64 * 32
+    first, second = 2 * 64 * 1024 + 3 * 256 * 1024, 6 * 256 * 1024
+    assert MORE["stacked"].operations == 2 * steps * (first + second + 3 * 256 * 64)
+    pixels = 32 * 32 * 32
+    convolutions = 2 * 27 * 64 * pixels + 3 * 576 * 64 * pixels + 3 * 576 * 128 * pixels // 4
+    assert MORE["colour"].operations == 2 * (convolutions + 3 * 32 * 8192 * 10)
+    assert ONE["one_mlp"].operations == 2 * (784 * 512 + 512 * 256 + 256 * 10)
+    cnn = 784 * 25 * 32 + 196 * 288 * 64 + 3136 * 128 + 1280
+    assert ONE["one_cnn"].operations == 2 * cnn
+    assert ONE["one_lstm"].operations == 2 * 128 * ((64 + 256) * 1024 + 256 * 64)
 
 
 SMALL = {
@@ -101,6 +147,12 @@ def test_programs_run_in_turn(measured, tmp_path):
     text = drawing.table(found)
     assert text.count("PyTorch |") == len(NETWORKS)
     assert "1.00 [1.00, 1.00]" in text
+    others = [*MORE, *ONE]
+    assert drawing.table(measuring.steps(others, 1, environment)).count("PyTorch |") == len(others)
+    ran = [program for program, _ in measured]
+    assert ["benchmarks.more_torch", "gru"] in ran
+    assert ["benchmarks.one", "lstm", "nnlearn"] in ran
+    assert ["benchmarks.products", "one_cnn"] in ran
     measuring.write(tmp_path / "new" / "steps.json", found)
     assert json.loads((tmp_path / "new" / "steps.json").read_text()) == found
     drawing.steps(found, tmp_path / "steps.png")
@@ -138,8 +190,10 @@ def test_the_time_is_a_median_of_at_least_five():
     assert 0 <= seconds < 1
 
 
-def test_the_readme_shows_the_last_results():
-    found = json.loads((ROOT / "benchmarks" / "results" / "steps.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", ["steps", "more"])
+def test_the_readme_shows_the_last_results(name):
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
     assert drawing.table(found) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -148,7 +202,7 @@ def test_every_fast_path_is_measured_beside_its_plain_lines(measured):
     rows = found["networks"]
     assert {name.split(",")[0] for name in rows} >= {
         *(name for name, f in vars(fast).items() if hasattr(f, "plain") and name != "blocks"),
-        *(name for name, f in vars(recurrence).items() if name.startswith("lstm_")),
+        *(name for name, f in vars(recurrence).items() if hasattr(f, "plain")),
         *fast_paths.WITHOUT,
     }
     assert all(path > 0 and plain > 0 for path, plain in rows.values())

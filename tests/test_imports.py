@@ -5,6 +5,8 @@ above, and modules never import one another in a circle.
 """
 
 import ast
+import subprocess
+import sys
 
 import pytest
 from paths import PACKAGE
@@ -118,3 +120,12 @@ def test_an_import_that_runs_up_is_seen(arrow):
 
 def test_a_circle_is_seen():
     assert circle(ARROWS | {("nnlearn.operations.activations", "nnlearn.operations.losses")})
+
+
+@pytest.mark.parametrize("late", ["tqdm", "concurrent.futures", "numpy.testing", "numpy.f2py"])
+def test_who_imports_the_package_does_not_wait_for_what_comes_later(late):
+    """A bar is for training, threads are for large work, and the rest nobody uses."""
+    use = "import sys, nnlearn as nn; nn.array_namespace(nn.asarray([1.0]))"
+    asks = f"{use}; print({late!r} in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

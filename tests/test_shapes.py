@@ -98,3 +98,20 @@ def test_as_rows(space, shape, D):
     assert space.holds(rows)
     expected = [x[index] for index in np.ndindex(*shape)]
     close(nn.to_numpy(rows), np.reshape(expected, (len(expected), D)), 0, "rows")
+
+
+def test_a_form_that_fitted_once_is_known_and_its_sizes_are_the_callers_own():
+    """A training step brings the same shapes again; a shape or a dtype may still differ."""
+    signature = Signature("f", "x (N, D), labels int (N)")
+    x, labels = np.zeros((3, 2), "float32"), np.zeros(3, int)
+    for _ in range(2):
+        sizes = signature.check([x, labels])
+        assert sizes == {"N": 3, "D": 2}
+        sizes["D"] = 7  # must not be remembered
+    assert signature.check([x], {"labels": labels}) == {"N": 3, "D": 2}
+    for wrong in (labels[:2], labels[:, None], labels.astype("float32"), [0, 0, 0]):
+        with pytest.raises((ValueError, TypeError), match="f: labels"):
+            signature.check([x, wrong])
+    for N in range(1000):  # many forms: they are forgotten, not kept for ever
+        assert signature.check([np.zeros((N, 1)), np.zeros(N, int)]) == {"N": N, "D": 1}
+    assert len(signature._fitting) <= 256

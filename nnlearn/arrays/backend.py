@@ -18,13 +18,14 @@ from nnlearn.arrays import gpu
 from nnlearn.arrays.typing import Array
 
 _NAMESPACES = {
-    "numpy": "array_api_compat.numpy",
+    "numpy": "numpy",  # since 2.1 it keeps the standard by itself
     "cupy": "array_api_compat.cupy",
     "torch": "array_api_compat.torch",
     "array_api_strict": "array_api_strict",  # for tests: refuses what the standard does not promise
 }
 #: what a user may compute with
 BACKENDS = tuple(name for name in _NAMESPACES if name != "array_api_strict")
+_NUMPYS = np.ndarray, np.generic
 _current: tuple[str, Any, Any] | None = None  # (name, namespace, device), set at the first use
 
 
@@ -93,8 +94,11 @@ def array_namespace(*arrays: Array | None) -> Any:
     TypeError
         If an argument is no array, or if two libraries are mixed.
     """
+    given = [a for a in arrays if a is not None]
+    if given and all([isinstance(a, _NUMPYS) for a in given]):
+        return np
     try:
-        return array_api_compat.array_namespace(*(a for a in arrays if a is not None))
+        return array_api_compat.array_namespace(*given)
     except TypeError as error:
         found = dict.fromkeys(f"{type(a).__module__}.{type(a).__name__}" for a in arrays)
         raise TypeError(
@@ -123,7 +127,7 @@ def asarray(a: Any, dtype: str | Any = None) -> Array:
         a = np.asarray(a)
         if dtype is None and a.dtype == np.float64:
             dtype = "float32"
-    elif array_api_compat.array_namespace(a) is not xp:
+    elif array_namespace(a) is not xp:
         a = to_numpy(a)
     if isinstance(dtype, str):
         dtype = getattr(xp, dtype)

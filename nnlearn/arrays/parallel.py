@@ -13,14 +13,16 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import ThreadpoolController
 
 from nnlearn.arrays.backend import on_host
 from nnlearn.arrays.memory import keep_freed_memory
 from nnlearn.arrays.typing import Array
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 BLOCK = 500_000  # numbers: in float32 two megabytes, as much as a core's caches hold
 _owner = threading.RLock()  # who holds it has all cores
@@ -131,7 +133,9 @@ def _blas() -> Any:
 
 
 @functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
+def _pool(threads: int) -> "ThreadPoolExecutor":
+    from concurrent.futures import ThreadPoolExecutor  # with it come logging and more
+
     return ThreadPoolExecutor(threads - 1, thread_name_prefix="nnlearn")
 
 

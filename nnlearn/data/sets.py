@@ -4,7 +4,7 @@ Every function gives arrays on the current backend.
 """
 
 from collections.abc import Callable, Iterator
-from importlib import resources
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from nnlearn.arrays.backend import array_namespace, asarray
 from nnlearn.arrays.typing import Array
 
+_DATASETS = Path(__file__).with_name("datasets")
 _MNIST_TRAINING = 8_000
 _TEST_NAMES = 1_000
 _TEST_CHORALES, _CHOICE_CHORALES = 60, 30
@@ -30,10 +31,7 @@ def load_mnist() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     -----
     A sample of MNIST :cite:`lecun1998`, shuffled once. CC BY-SA 3.0: see the file beside it.
     """
-    with (
-        resources.files("nnlearn.data").joinpath("datasets/mnist-10k.npz").open("rb") as file,
-        np.load(file, allow_pickle=False) as arrays,
-    ):
+    with np.load(_DATASETS / "mnist-10k.npz", allow_pickle=False) as arrays:
         x = arrays["images"].astype(np.float32) / np.float32(255)
         y = arrays["labels"].astype(np.int64)
     training, test = slice(None, _MNIST_TRAINING), slice(_MNIST_TRAINING, None)
@@ -84,8 +82,7 @@ def load_first_names() -> tuple[list[str], list[str]]:
     -----
     A work of the United States government, in the public domain :cite:`census1995`.
     """
-    file = resources.files("nnlearn.data").joinpath("datasets/first-names.txt")
-    names = file.read_text(encoding="ascii").split()
+    names = (_DATASETS / "first-names.txt").read_text(encoding="ascii").split()
     return names[:-_TEST_NAMES], names[-_TEST_NAMES:]
 
 
@@ -104,10 +101,7 @@ def load_oil_prices() -> tuple[Any, Array]:
     Published by the United States Energy Information Administration :cite:`eia2019`, in the
     public domain.
     """
-    with (
-        resources.files("nnlearn.data").joinpath("datasets/oil-prices.npz").open("rb") as file,
-        np.load(file, allow_pickle=False) as arrays,
-    ):
+    with np.load(_DATASETS / "oil-prices.npz", allow_pickle=False) as arrays:
         days = arrays["days"].astype("datetime64[D]")
         prices = arrays["cents"] / 100
     return days, asarray(prices)
@@ -148,10 +142,7 @@ def load_chorales() -> tuple[list[Chorale], list[Chorale], list[Chorale]]:
     In the public domain. Read from the encodings that music21 :cite:`cuthbert2010` distributes,
     by a script of the project: see the file beside the data.
     """
-    with (
-        resources.files("nnlearn.data").joinpath("datasets/bach-chorales.npz").open("rb") as file,
-        np.load(file, allow_pickle=False) as arrays,
-    ):
+    with np.load(_DATASETS / "bach-chorales.npz", allow_pickle=False) as arrays:
         ends = np.cumsum(arrays["counts"].astype(int))
         notes = np.split(arrays["notes"].astype(np.int64), ends[:-1])
         rows = zip(arrays["names"].tolist(), arrays["upbeats"].tolist(), notes, strict=True)

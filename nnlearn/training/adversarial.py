@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from nnlearn.arrays.backend import array_namespace, is_floating
 from nnlearn.arrays.randomness import normal
@@ -20,7 +19,7 @@ from nnlearn.operations.gan import discriminator_loss, generator_loss
 from nnlearn.parameters import Parameters
 from nnlearn.training.arguments import check_array, check_count, check_model, check_optimizer
 from nnlearn.training.divergence import TrainingDiverged, first_not_finite
-from nnlearn.training.fit import shows_progress
+from nnlearn.training.fit import progress_bar, shows_progress
 from nnlearn.training.history import History
 from nnlearn.training.optimizers import Optimizer
 from nnlearn.training.runs import shuffling_and_chance
@@ -190,7 +189,7 @@ def fit_gan(
     players = (params_G, params_D)
     good = before = [p.copy() for p in players]  # a mean tells of the steps before its last one
     data: Iterator[tuple[Array, ...]] = iter(())
-    with tqdm(total=steps, unit="step", leave=False, disable=not shows_progress(progress)) as bar:
+    with progress_bar(shows_progress(progress), total=steps, unit="step") as bar:
         for step in range(1, steps + 1):
             real, data = _next_batch(x, data, batch_size, shuffling)
             size, strength = (real.shape[0], latent), float(noise(step / steps)) if noise else 0.0

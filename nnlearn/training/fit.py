@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from nnlearn.arrays.backend import array_namespace, is_integer, on_host
 from nnlearn.arrays.ranks import Ranks
@@ -140,10 +139,8 @@ def fit(
     for name, pair in {"data": data, "validation": validation}.items():
         if pair is not None:
             every.on_all(functools.partial(_try_out, name, model, params, loss, pair))
-    good, hidden = params.copy(), every.rank > 0 or not shows_progress(progress)
-    with tqdm(
-        total=epochs, initial=history.epochs, unit="epoch", leave=False, disable=hidden
-    ) as bar:
+    good, shown = params.copy(), every.rank == 0 and shows_progress(progress)
+    with progress_bar(shown, total=epochs, initial=history.epochs, unit="epoch") as bar:
         while history.epochs < epochs and not run.out_of_patience(patience):
             start = params.copy()
             try:
@@ -276,3 +273,10 @@ def shows_progress(progress: bool | None) -> bool:
     if os.environ.get("NNLEARN_PROGRESS") == "0":
         return False
     return sys.stderr.isatty() or "ipykernel" in sys.modules
+
+
+def progress_bar(shown: bool, **settings: Any) -> Any:
+    """Return a bar of tqdm's, which goes away when it is full."""
+    from tqdm import tqdm  # who only looks at a model need not wait for it
+
+    return tqdm(leave=False, disable=not shown, **settings)

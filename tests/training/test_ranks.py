@@ -486,16 +486,14 @@ def test_exploding_on_all_ranks_alike():
 
 
 def test_only_the_first_rank_shows_a_bar(monkeypatch):
-    hidden = []
+    shown = []
     monkeypatch.setattr(training, "shows_progress", lambda asked: True)
-    real = training.tqdm
+    real = training.progress_bar
     monkeypatch.setattr(
-        training,
-        "tqdm",
-        lambda **kw: hidden.append(kw["disable"]) or real(**kw | {"disable": True}),
+        training, "progress_bar", lambda asked, **kw: shown.append(asked) or real(False, **kw)
     )
     on_threads(3, functools.partial(fit_line, {}, only=None))
-    assert sorted(hidden) == [False, True, True]
+    assert sorted(shown) == [False, False, True]
 
 
 # --- checkpoints ----------------------------------------------------------------------------------

@@ -1,0 +1,63 @@
+"""The same networks in PyTorch, eager: ``python -m benchmarks.more_torch gru``."""
+
+import sys
+
+import torch
+from torch import nn
+
+from benchmarks.networks import MORE
+from benchmarks.timing import report
+
+name = sys.argv[1]
+shape = MORE[name].shape
+torch.manual_seed(0)
+
+
+class States(nn.Module):
+    """A recurrent layer's states after each step, without the last ones beside them."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+def sequences(layer):
+    """Return a model with classes at each step, its data and its optimizer."""
+    model = nn.Sequential(States(layer), nn.Linear(shape.units, shape.classes))
+    x = torch.rand(shape.steps, shape.batch, shape.inputs)
+    labels = torch.randint(0, shape.classes, (shape.steps, shape.batch))
+    return model, x, labels, torch.optim.Adam(model.parameters())
+
+
+def colour():
+    """Return the second CNN, pictures for it and its optimizer."""
+    model = nn.Sequential(
+        *(nn.Conv2d(3, shape.first, 3, padding=1), nn.ReLU()),
+        *(nn.Conv2d(shape.first, shape.first, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(shape.first, shape.second, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(8 * 8 * shape.second, 10)),
+    )
+    x, labels = torch.rand(shape.batch, 3, 32, 32), torch.randint(0, 10, (shape.batch,))
+    return model, x, labels, torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+
+
+MAKERS = {
+    "gru": lambda: sequences(nn.GRU(shape.inputs, shape.units)),
+    "stacked": lambda: sequences(nn.LSTM(shape.inputs, shape.units, num_layers=2)),
+    "colour": colour,
+}
+model, x, labels, optimizer = MAKERS[name]()
+loss = nn.CrossEntropyLoss()
+
+
+def step():
+    optimizer.zero_grad()
+    logits = model(x)
+    loss(logits.reshape(-1, logits.shape[-1]), labels.flatten()).backward()
+    optimizer.step()
+
+
+report(step)
