@@ -1,4 +1,4 @@
-"""How the book's figures look: one colour for each role, and animations that a page can hold.
+"""How the book's figures look: one colour for each role; animations, and figures that answer.
 
 It needs matplotlib, and is therefore not imported with the package, but by
 ``from nnlearn.book import figures``.
@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from nnlearn.arrays.typing import Array
+from nnlearn.book.frames import live as live
 
 #: A colour keeps its role through the whole course. Okabe and Ito's palette, darkened for text.
 COLORS = {
