@@ -1,11 +1,16 @@
 """Two directives, built from `equations.py`: the index of all equations, and the page of proofs."""
 
+import re
 from itertools import groupby
 
 import equations
+from plain_tex import plain_tex
 from sphinx.util.docutils import SphinxDirective
 
 import nnlearn
+
+#: How much of a formula in plain letters is shown before it is drawn.
+LONGEST = 240
 
 
 class EquationIndex(SphinxDirective):
@@ -35,8 +40,23 @@ def _entry(equation):
     if equation.exercises:
         exercises = ", ".join(f"[{title}](#{label})" for label, title in equation.exercises)
         links.append("practised in " + exercises)
-    text = [f"`{equation.label}`", f"$$\n{equation.tex}\n$$", " · ".join(links)]
+    place = f":::{{container}} formula lines-{_height(equation.tex)}"
+    formula = [place, f"``{_in_letters(equation.tex)}``", ":::"]
+    text = [f"`{equation.label}`", "\n".join(formula), " · ".join(links)]
     return ["::::{container} equation", "\n\n".join(text), "::::", ""]
+
+
+def _in_letters(tex):
+    """Return a formula in plain letters; `book/web/parts/filter.js` draws it when it comes near."""
+    text = plain_tex(tex)
+    return text if len(text) <= LONGEST else text[:LONGEST].rsplit(" ", 1)[0] + " …"
+
+
+def _height(tex):
+    """Return about how many lines of text the drawn formula takes: its place is kept free."""
+    rows = tex.split(r"\\")
+    high = sum(1 for row in rows if re.search(r"\\(?:[dt]?frac|sum|prod|int|begin\{p)", row))
+    return min(len(rows) + high, 24)
 
 
 def _links(proofs):

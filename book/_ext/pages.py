@@ -1,105 +1,89 @@
 """Finished pages, made lighter: what no page of this book uses is taken out.
 
 The theme brings 1.5 MB of JavaScript to draw eight icons, and scripts for running cells in the
-page, for tabs and for toggles that the book does not have. `book.css` draws the icons. A picture
-is loaded when the reader comes near it. Each page also gets a description for search engines: its
-own first paragraph.
+page, for tabs and for toggles that the book does not have. Here each page gets the one style sheet
+and the one script of `assets.py`, the small pictures of `pictures.py`, the policy of `policy.py`,
+and a description for search engines: its own first paragraph.
 """
 
 import html
-import itertools
 import re
 from pathlib import Path
-from urllib.parse import unquote
 
-from PIL import Image
+import assets
+import fonts
+import pictures
+import policy
+import purge
+from valid import valid
 
-#: Scripts that no page needs; those of the search are needed by the search page alone.
-UNUSED = ("fontawesome", "thebe", "kernelName", "design-tabs", "togglebutton", "let toggle")
-UNUSED_STYLES = ("sphinx-thebe.css", "togglebutton.css", "katex-math.css")
-SEARCH = ("searchtools.js", "language_data.js", "searchindex.js")
+#: The theme of a page before anything is drawn: `book/web/parts/theme.js` goes on from there. And
+#: the fonts of its formulas, asked for at once; from a disk browsers refuse such a request.
+THEME = """<script>
+{
+  const page = document.documentElement;
+  let mode = null;
+  try { mode = localStorage.getItem("mode"); } catch {}
+  if (mode !== "light" && mode !== "dark") mode = "auto";
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  page.dataset.mode = mode;
+  page.dataset.theme = mode === "auto" ? (dark ? "dark" : "light") : mode;
+  const fonts = document.querySelector("meta[name=fonts]")?.content.split(" ") ?? [];
+  if (location.protocol !== "file:") for (const href of fonts) {
+    const link = { rel: "preload", as: "font", type: "font/woff2", crossOrigin: "", href };
+    document.head.append(Object.assign(document.createElement("link"), link));
+  }
+}
+</script>"""
 
 _SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>\s*", re.DOTALL)
-_SOURCE = re.compile(r'\bsrc="([^"]*)"')
-_STYLE = re.compile(r"<link\b[^>]*rel=\"stylesheet\"[^>]*/?>\s*")
-_IMAGE = re.compile(r"<img\b(?![^>]*\bwidth=)[^>]*\bsrc=\"([^\":]+)\"[^>]*?(?=\s*/?>)")
-_VIEW_BOX = re.compile(r'<svg\b[^>]*\bviewBox="0 0 ([\d.]+) ([\d.]+)"')
+_STYLE = re.compile(r'<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="([^"?]*)[^>]*>\s*')
+_PRELOAD = re.compile(r'<link\b(?=[^>]*\brel="preload")(?=[^>]*\bas="script")[^>]*>\s*')
+_VIEWPORT = re.compile(r'<meta name="viewport"[^>]*>\s*')
+_BOTH = re.compile(r"_static/book\.[0-9a-f]{10}\.(css|js)")
+_FONTS = re.compile(r'<meta name="fonts"[^>]*>\n')
+#: Spans that change nothing: docutils puts each word of code into one, Pygments each name, mark and
+#: space into one that has the ground's colour. They were a fifth of all elements of a chapter.
+BARE = re.compile(r'<span class="(?:pre|n|nn|p|w)">([^<]*)</span>')
 _PARAGRAPH = re.compile(r"<article\b.*?<p>(.*?)</p>", re.DOTALL)
+_ROOT = re.compile(r'<html\b[^>]*\bdata-content_root="([^"]*)"')
 _DESCRIPTION = '<meta name="description"'
 
 
-def lighter(page, name):
-    """Return a page's HTML without what it does not use, and with a description.
+def lighter(page):
+    """Return a page's HTML without what it does not use, and the style sheets it asked for.
 
     Parameters
     ----------
     page : str
         HTML.
-    name : str
-        The file's name, such as ``"search.html"``.
-    """
-    unused = UNUSED if name == "search.html" else UNUSED + SEARCH
-    seen = set()
 
-    def script(match):
-        text = match[0]
-        source = _SOURCE.search(text[: text.index(">")])
-        if any(word in (source[1] if source else text) for word in unused):
-            return ""
-        if source is None:
-            return text
-        if source[1] in seen:
-            return ""
-        seen.add(source[1])
-        if "defer" in text or "documentation_options" in source[1] or name == "search.html":
-            return text
-        return text.replace(" src=", " defer src=", 1)  # it waits until the page is read
-
-    def style(match):
-        address = re.sub(r"\?.*", "", re.search(r'href="([^"]*)"', match[0])[1])
-        if address in seen or address.endswith(UNUSED_STYLES):
-            return ""
-        seen.add(address)
-        return match[0]
-
-    page = _STYLE.sub(style, _SCRIPT.sub(script, page))
-    return page.replace("</head>", f"{describe(page)}\n</head>", 1)
-
-
-def theme_at_once(page):
-    """Return a page's HTML that is dark from its first moment, and light without JavaScript."""
-    asked = 'matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"'
-    page = page.replace(' data-theme="auto"', "", 1)
-    return page.replace('getItem("theme") || "auto"', f'getItem("theme") || ({asked})', 1)
-
-
-def pictures_sized(page, folder):
-    """Return a page's HTML whose pictures have a size: no text jumps when one comes.
-
-    All but the first are loaded when the reader comes near.
-
-    Parameters
-    ----------
+    Returns
+    -------
     page : str
-        HTML.
-    folder : Path
-        Where the page stands.
+    sheets : list of str
+        Addresses, as seen from the page.
     """
-    later = itertools.chain([""], itertools.repeat(' loading="lazy" decoding="async"'))
+    sheets = _STYLE.findall(page)
+    root = _ROOT.search(page)[1]
+    page = _PRELOAD.sub("", _STYLE.sub("", _SCRIPT.sub(_data_alone, page)))
+    page = BARE.sub(r"\1", BARE.sub(r"\1", valid(page)))  # one may stand in another
+    page = page.replace(' data-theme="auto"', "", 1)  # without JavaScript: light
+    viewport = _VIEWPORT.search(page)[0].strip()
+    page = _VIEWPORT.sub("", page)
+    head = [
+        viewport,
+        THEME,
+        f'<link rel="stylesheet" href="{root}_static/book.0000000000.css" />',
+        f'<script defer src="{root}_static/book.0000000000.js"></script>',
+    ]
+    page = page.replace("</title>", "</title>\n" + "\n".join(head), 1)
+    return page.replace("</head>", f"{describe(page)}\n</head>", 1), sheets
 
-    def picture(match):
-        path = folder / unquote(match[1])
-        if path.suffix == ".svg":
-            if path.parent.name != "_images":  # the logo, which the style sheet sizes
-                return match[0]
-            box = _VIEW_BOX.search(path.read_text(encoding="utf-8"))
-            width, height = (round(float(side)) for side in box.groups())
-        else:
-            with Image.open(path) as image:
-                width, height = image.size
-        return f'{match[0]} width="{width}" height="{height}"{next(later)}'
 
-    return _IMAGE.sub(picture, page)
+def _data_alone(match):
+    """Keep of the scripts of a page those that are data."""
+    return match[0] if 'type="application/' in match[0].partition(">")[0] else ""
 
 
 def describe(page):
@@ -113,15 +97,64 @@ def describe(page):
     return f'{_DESCRIPTION} content="{html.escape(text, quote=True)}" />'
 
 
+def with_fonts(page, first):
+    """Return a page's HTML that asks at once for its fonts, if it has a formula.
+
+    Parameters
+    ----------
+    page : str
+        HTML.
+    first : list of str
+        Addresses, as seen from `_static`.
+    """
+    page = _FONTS.sub("", page)
+    if 'class="katex"' not in page:
+        return page
+    root = _ROOT.search(page)[1]
+    content = " ".join(f"{root}_static/{name}" for name in first)
+    return page.replace("<script>", f'<meta name="fonts" content="{content}" />\n<script>', 1)
+
+
 def finish(app, exception):
-    """Go over all new pages when the book is built."""
+    """Go over all pages when the book is built."""
     if exception is not None or app.builder.format != "html":
         return
-    for path in Path(app.outdir).rglob("*.html"):
+    out = Path(app.outdir)
+    static = out / "_static"
+    pages = {
+        p: p.read_text(encoding="utf-8") for p in out.rglob("*.html") if static not in p.parents
+    }
+    asked, words = [], purge.Words()
+    for path, text in pages.items():
+        if _DESCRIPTION in text or "<head>" not in text:  # done when it was built
+            continue
+        text, sheets = lighter(text)
+        asked.append((path.parent, sheets))
+        pages[path] = policy.guarded(pictures.pictures_sized(text, path.parent))
+    if not asked:
+        return
+    for text in pages.values():
+        words.read_page(text)
+    sheets = assets.sheets_of(asked)
+    for script in static.glob("*.js"):
+        if script.name not in assets.UNNEEDED:  # what the pages load later sets classes, too
+            words.read_script(script.read_text(encoding="utf-8"))
+    sheet = assets.join_sheets(sheets, static, words)
+    sheet, first = fonts.reduce_all(static, sheet, pages.values())
+    names = {
+        "css": assets.named(static, "book", ".css", sheet).name,
+        "js": assets.name_script(static).name,
+    }
+    for path, text in pages.items():
+        text = _BOTH.sub(lambda match: f"_static/{names[match[1]]}", text)
+        pages[path] = with_fonts(text, first)
+        assets.put(path, pages[path])
+    for path in (static / "figures").glob("*.html"):  # the live figures are pages in a frame
         text = path.read_text(encoding="utf-8")
-        if _DESCRIPTION not in text and "<head>" in text:  # else done when it was built
-            text = pictures_sized(theme_at_once(lighter(text, path.name)), path.parent)
-            path.write_text(text, encoding="utf-8")
+        if "Content-Security-Policy" not in text:
+            assets.put(path, policy.guarded(text))
+    pictures.clear(out / "_images", pages.values())
+    assets.clear(static, sheet, pages.values())
 
 
 def setup(app):
