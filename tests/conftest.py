@@ -109,3 +109,17 @@ def pytest_terminal_summary(terminalreporter):
         else:
             text = f"LEFT OUT: {count} tests. {reason.removeprefix('Skipped: ')}"
             terminalreporter.write_sep("!", text, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A browser, shared by all tests that look at pages."""
+    from nnlearn.book.browser import browser
+    from nnlearn.doctor import find_browser
+
+    if find_browser() is None:
+        if os.environ.get("CI"):
+            pytest.fail("there is no Chromium")
+        pytest.skip("Without Chromium or Chrome nobody looked at the pages: install one")
+    with browser() as found:
+        yield found

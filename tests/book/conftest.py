@@ -4,7 +4,6 @@ The pages are those of ``make book`` if that is newer than everything it is made
 copy is built, without executing the notebooks.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -12,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
-from screenshots import browser, served
+from visits import PHONE, visit
 
-from nnlearn.doctor import find_browser
+from nnlearn.book.browser import served
 
 BUILT = ROOT / "_build" / "html"
 
@@ -39,9 +38,9 @@ def site(tmp_path_factory):
     leave_out = shutil.ignore_patterns(".venv", "_build", ".git", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, copy, dirs_exist_ok=True, ignore=leave_out)
     config = (copy / "_config.yml").read_text(encoding="utf-8")
-    assert "execute_notebooks: force" in config
+    assert "execute_notebooks: cache" in config
     (copy / "_config.yml").write_text(
-        config.replace("execute_notebooks: force", 'execute_notebooks: "off"'), encoding="utf-8"
+        config.replace("execute_notebooks: cache", 'execute_notebooks: "off"'), encoding="utf-8"
     )
     command = [
         str(Path(sys.executable).with_name("jupyter-book")),
@@ -70,10 +69,9 @@ def address(site):
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    if find_browser() is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no Chromium")
-        pytest.skip("Without Chromium or Chrome nobody looked at the pages: install one")
-    with browser() as found:
-        yield found
+def visits(chromium, address, names, site):
+    """What one visit to each page has shown, by the page's name: see `visits.visit`."""
+    context = chromium.new_context(viewport={"width": PHONE, "height": 740})
+    found = {name: visit(context, address, name, site) for name in names}
+    context.close()
+    return found

@@ -4,70 +4,64 @@
 
 Every page (or the pages named, such as ``04-ann``) of ``_build/html`` is opened in headless
 Chromium, wide and narrow, light and dark, and photographed in slices. ``--width``, ``--theme`` and
-``--root`` narrow it down or look elsewhere.
+``--root`` narrow it down or look elsewhere. With ``--sheets`` the slices of a page become one
+contact sheet, and ``OUT/index.html`` shows all sheets: ``make screenshots``.
 """
 
 import argparse
-import functools
-import http.server
-import threading
-from contextlib import contextmanager
+import math
 from pathlib import Path
 
-from nnlearn.doctor import find_browser
+from nnlearn.book.browser import browser, served
 
 ROOT = Path(__file__).resolve().parents[2]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
-@contextmanager
-def served(folder):
-    """Serve a folder on a free port of this machine; give its address."""
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@contextmanager
-def browser():
-    """Start headless Chromium; give playwright's browser."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=find_browser(), args=ARGUMENTS)
-        try:
-            yield chromium
-        finally:
-            chromium.close()
 
 
 def photograph(page, name, out, height):
     """Save a page in slices of a screen's height."""
-    page.add_style_tag(content="*{scroll-behavior:auto!important}")
+    page.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
     total = page.evaluate("document.documentElement.scrollHeight")
     for number, top in enumerate(range(0, max(total, 1), height)):
         page.evaluate(f"window.scrollTo(0, {top})")
         page.wait_for_timeout(60)
         page.screenshot(path=out / f"{name}-{number:02d}.png")
+
+
+def contact_sheet(out, label, slice_width=360, columns=8):
+    """Put a page's slices side by side into one picture, and delete them; return its path."""
+    from PIL import Image
+
+    paths = sorted(out.glob(f"{label}-[0-9][0-9]*.png"))
+    slices = []
+    for path in paths:
+        with Image.open(path) as image:
+            size = (slice_width, round(image.height * slice_width / image.width))
+            slices.append(image.convert("RGB").resize(size, Image.Resampling.LANCZOS))
+    rows = math.ceil(len(slices) / columns)
+    tall = max(image.height for image in slices) + 8
+    sheet = Image.new("RGB", (min(columns, len(slices)) * (slice_width + 8), rows * tall), "#888")
+    for i, image in enumerate(slices):
+        sheet.paste(image, (i % columns * (slice_width + 8), i // columns * tall))
+    target = out / f"{label}.webp"
+    sheet.save(target, quality=80)
+    for path in paths:
+        path.unlink()
+    return target
+
+
+def gallery(out):
+    """Write the page that shows all contact sheets."""
+    sheets = sorted(path.name for path in out.glob("*.webp"))
+    shown = "\n".join(
+        f'<h2>{name[:-5]}</h2>\n<a href="{name}"><img src="{name}" loading="lazy" width="100%"></a>'
+        for name in sheets
+    )
+    title = "<title>All pages, four ways</title>"
+    (out / "index.html").write_text(
+        f'<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8">{title}\n{shown}\n',
+        encoding="utf-8",
+    )
+    print(f"{len(sheets)} contact sheets: {out / 'index.html'}")
 
 
 def main():
@@ -78,6 +72,7 @@ def main():
     parser.add_argument("--root", type=Path, default=ROOT / "_build" / "html")
     parser.add_argument("--width", type=int, action="append")
     parser.add_argument("--theme", choices=("light", "dark"), action="append")
+    parser.add_argument("--sheets", action="store_true")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     files = [p for p in sorted(options.root.rglob("*.html")) if "_modules" not in p.parts]
@@ -95,7 +90,11 @@ def main():
                     page.goto(f"{address}/{name}.html", wait_until="load")
                     label = f"{name.replace('/', '_')}-{width}-{theme}"
                     photograph(page, label, options.out, height)
+                    if options.sheets:
+                        contact_sheet(options.out, label)
                 context.close()
+    if options.sheets:
+        gallery(options.out)
 
 
 if __name__ == "__main__":

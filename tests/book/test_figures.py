@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from paths import ROOT
 from PIL import Image
 
 from nnlearn.book import figures
@@ -110,3 +111,35 @@ def test_frames_share_their_colours():
     """The same white in every frame: a palette of each frame's own would flicker."""
     _, _, frames = frames_of(figures.animate(draw, [1, 2, 4], figsize=(3, 2)))
     assert {tuple(f[0, 0]) for f in frames} == {(255, 255, 255)}
+
+
+def test_a_live_figure_is_a_frame_with_a_name_and_a_caption():
+    shown = figures.live("neuron", 'A "neuron" & its line', "Drag the <b>arrow</b>.", height=300)
+    assert 'src="_static/figures/neuron.html"' in shown.data
+    assert 'title="A &quot;neuron&quot; &amp; its line"' in shown.data
+    assert "<figcaption>Drag the <b>arrow</b>.</figcaption>" in shown.data
+    assert 'height="300"' in shown.data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("../x", "a", "b"), "name"),
+        (("neuron.html", "a", "b"), "name"),
+        (("neuron", " ", "b"), "alt"),
+        (("neuron", "a", ""), "caption"),
+    ],
+)
+def test_a_live_figure_refuses_what_would_show_nothing(arguments, named):
+    with pytest.raises(ValueError, match=f"^{named}: .* expected, got"):
+        figures.live(*arguments)
+
+
+def test_a_running_notebook_gets_a_live_figure_whole(monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "book/01-neuron.ipynb")
+    monkeypatch.chdir(ROOT / "book")
+    shown = figures.live("activations", "alt", "caption").data
+    assert 'srcdoc="' in shown
+    assert "_static/figures" not in shown
+    with pytest.raises(FileNotFoundError, match=r"^name: there is no figure 'nothing'"):
+        figures.live("nothing", "alt", "caption")

@@ -1,0 +1,41 @@
+"""Accessibility, as axe-core sees it: what is wrong on a page that is open in a browser."""
+
+from pathlib import Path
+
+import axe_playwright_python
+
+SCRIPT = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text(encoding="utf-8")
+#: The rules of WCAG 2.2, levels A and AA, and axe's best practices.
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+#: A chapter has tens of thousands of elements of drawn formulas and of coloured code, and axe would
+#: look at each for a minute. A word stands for a formula, which is hidden from those who listen and
+#: has the colour of the text around it; of the listings the first twenty keep their colours.
+LESS = """() => {
+    for (const formula of document.querySelectorAll('.katex')) formula.replaceWith('formula');
+    for (const code of [...document.querySelectorAll('.highlight pre')].slice(20)) {
+        code.textContent = code.textContent;
+    }
+}"""
+
+
+def violations(page, rules=None, leave_out=()):
+    """Return what axe finds: (rule, the first element's selector, how many).
+
+    Parameters
+    ----------
+    page : playwright page
+    rules : list of str, optional
+        Only these rules; otherwise all of `TAGS`.
+    leave_out : iterable of str
+        Rules that do not fit the page.
+    """
+    page.evaluate(SCRIPT)
+    only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
+    settings = {
+        "runOnly": only,
+        "resultTypes": ["violations"],
+        "rules": {rule: {"enabled": False} for rule in leave_out},
+    }
+    page.evaluate(LESS)
+    found = page.evaluate("settings => axe.run(document, settings)", settings)["violations"]
+    return [(v["id"], v["nodes"][0]["target"], len(v["nodes"])) for v in found]
