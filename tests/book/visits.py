@@ -97,10 +97,6 @@ def visit(context, address, name, site):
     if name != "404.html":  # which has no script: it stands alone, whatever folder was asked for
         page.wait_for_function(SEEN)
     seen["guessed"] = {PHONE: page.evaluate(GUESSED)}
-    phone = page.viewport_size
-    page.set_viewport_size({"width": WIDE, "height": 900})
-    seen["guessed"][WIDE] = page.evaluate(GUESSED)
-    page.set_viewport_size(phone)
     page.evaluate(ALL_LAID_OUT)
     seen |= {"width": {PHONE: page.evaluate(PAGE_WIDTH)}, "scrollers": page.evaluate(SCROLLERS)}
     seen |= {"equations": page.evaluate(CUT_EQUATIONS), "commas": page.evaluate(COMMAS)}
@@ -113,6 +109,11 @@ def visit(context, address, name, site):
     page.emulate_media(media="print")
     seen["width"][PAPER] = page.evaluate(PAGE_WIDTH)
     seen["paper"] = page.evaluate(CUT_ON_PAPER)
+    # Last, because the page looks at all its boxes anew for each width, and takes its time for it.
+    page.set_viewport_size({"width": WIDE, "height": 900})
+    page.emulate_media(media="screen")
+    page.evaluate("document.adoptedStyleSheets = []")
+    seen["guessed"][WIDE] = page.evaluate(GUESSED)
     seen["strangers"] = {u for u in asked if not u.startswith((address, "data:"))}
     seen["complaints"] = complaints
     page.close()
