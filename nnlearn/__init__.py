@@ -8,6 +8,8 @@ and the backward pass that the book derives. It runs on NumPy and on CuPy alike.
 
 from nnlearn import data
 from nnlearn.arrays.backend import array_namespace, asarray, backend_name, to_numpy, use_backend
+from nnlearn.automatic.forward import hvp, jvp
+from nnlearn.automatic.tape import record
 from nnlearn.book.sources import source
 from nnlearn.checking import GradientError, check_gradients
 from nnlearn.data import sequences, tasks
@@ -31,6 +33,7 @@ from nnlearn.operations.activations import (
     softplus,
     tanh,
 )
+from nnlearn.operations.arithmetic import exp, log
 from nnlearn.operations.convolution import conv2d, convolve2d
 from nnlearn.operations.dense import dense
 from nnlearn.operations.embedding import embedding
@@ -108,6 +111,7 @@ __all__ = [
     "discriminator_step",
     "dropout",
     "embedding",
+    "exp",
     "fit",
     "fit_gan",
     "flatten",
@@ -115,17 +119,21 @@ __all__ = [
     "generator_loss",
     "generator_step",
     "gru",
+    "hvp",
     "im2col",
     "initializers",
+    "jvp",
     "layer_norm",
     "leaky_relu",
     "load",
+    "log",
     "log_softmax",
     "lstm",
     "max_pool2d",
     "mean_squared_error",
     "output_size",
     "predict",
+    "record",
     "relu",
     "rnn",
     "save",

@@ -2,7 +2,7 @@
 
 Its body gives two things: the value and a function `backward`, the vector-Jacobian product that
 the book derives, closed over exactly what the derivation needs. Calling the operation gives the
-value; `vjp` gives both. Nothing is recorded on a tape.
+value; `vjp` gives both. Nothing is recorded on a tape, unless `nnlearn.record` asks for it.
 
 There is one protocol, for operations, layers and models alike: ``f.forward(*args)`` gives the
 value and `backward`, which takes the gradient of every output and gives one gradient for every
@@ -80,24 +80,42 @@ def differentiable(shapes: Any = "") -> Any:
     if callable(shapes):  # used bare, without brackets
         return differentiable()(shapes)
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[..., Any]) -> Any:
         name = function.__name__
         signature = Signature(name, shapes)
 
         def forward(*args: Any, **kw: Any) -> tuple[Any, Backward]:
+            args = _of_one_kind(args)
             signature.check(args, kw)
-            value, backward = _value_and_backward(name, function(*args, **kw))
+            value, backward = _checked(name, function(*args, **kw))
             return value, lambda *dvalues: _all_wait(backward(*dvalues))
 
-        @functools.wraps(function)
-        def operation(*args: Any, **kw: Any) -> Any:
-            return forward(*args, **kw)[0]
-
-        operation.forward = forward  # type: ignore[attr-defined]
-        operation.signature = signature  # type: ignore[attr-defined]
+        operation = with_forward(function, forward)
+        operation.signature = signature
         return operation
 
     return decorate
+
+
+def _of_one_kind(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Turn constants beside dual numbers (`nnlearn.automatic.dual`) into such that do not move."""
+    for a in args:
+        if hasattr(a, "constant"):
+            return tuple(map(a.constant, args))
+    return args
+
+
+def with_forward(function: Callable[..., Any], forward: Callable[..., Any]) -> Any:
+    """Return an operation with the name and text of a function, which `forward` computes."""
+
+    @functools.wraps(function)
+    def operation(*args: Any, **kw: Any) -> Any:
+        if (tape := tape_of(args)) is not None:
+            return tape.apply(operation, args, kw)
+        return forward(*args, **kw)[0]
+
+    operation.forward = forward  # type: ignore[attr-defined]
+    return operation
 
 
 def vjp(
@@ -159,10 +177,10 @@ def vjp(
     if not hasattr(f, "forward"):
         raise TypeError(
             f"vjp: f is {name}, which is not differentiable; expected a function decorated with "
-            "@nn.differentiable, a layer or a model"
+            "@nn.differentiable or @nn.record, a layer or a model"
         )
     positions = _positions(name, args, wrt)
-    value, waiting = getattr(f, "training_pass", f.forward)(*args, **kw)
+    value, waiting = value_and_backward(f, *args, **kw)
     kept = _kept(args, value)
 
     def backward(*dvalues: Array) -> Any:
@@ -172,6 +190,26 @@ def vjp(
         return wanted[0] if len(wanted) == 1 else wanted
 
     return value, backward
+
+
+def value_and_backward(f: Any, *args: Any, **kw: Any) -> tuple[Any, Backward]:
+    """Run the protocol: a layer or a model makes a training pass, anything else its `forward`."""
+    value, backward = getattr(f, "training_pass", f.forward)(*args, **kw)
+    return value, backward
+
+
+class Recorded:
+    """A value on a tape (see `nnlearn.automatic.tape`), which writes down what is done to it."""
+
+    tape: Any
+
+
+def tape_of(args: Sequence[Any]) -> Any:
+    """Return the tape on which one of the arguments is a value, or None."""
+    for a in args:
+        if isinstance(a, Recorded):
+            return a.tape
+    return None
 
 
 def is_differentiable(a: Any) -> bool:
@@ -191,7 +229,7 @@ def once(gradient: Waiting) -> Waiting:
     return value
 
 
-def _value_and_backward(name: str, result: Any) -> tuple[Any, Callable[..., Any]]:
+def _checked(name: str, result: Any) -> tuple[Any, Callable[..., Any]]:
     if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
         raise TypeError(
             f"{name}: its body gives a {type(result).__name__}, expected value, backward with a "

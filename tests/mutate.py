@@ -24,6 +24,7 @@ HELPERS = (
     *("rnn_step_back", "lstm_step_back", "gru_step_back"),
     *("input_gradient", "_among_zeros", "scatter"),  # of windows
     *("_one_of", "_in_turn", "filled", "_over_batch"),  # of layers
+    *("summed_to", "sum_of", "read_back", "_sum"),  # of arithmetic and of the tape
 )
 
 
@@ -120,10 +121,15 @@ def _walk(part):
             and not asks
             and not about
             and not (isinstance(node, ast.keyword) and node.arg == "strict")
+            and not (isinstance(node, ast.AnnAssign) and ast.unparse(node.value or node) == "{}")
         ):
             yield node
-            inner = isinstance(node, ast.FunctionDef)  # its annotations say nothing
-            todo.extend(node.body if inner else ast.iter_child_nodes(node))
+            if isinstance(node, ast.FunctionDef):  # annotations say nothing
+                todo.extend(node.body)
+            elif isinstance(node, ast.AnnAssign) and node.value:
+                todo.append(node.value)
+            else:
+                todo.extend(ast.iter_child_nodes(node))
 
 
 def _replacement(function, old, new):
@@ -278,7 +284,7 @@ def _faults_Assign(node):
 def _is_nothing(node):
     """Whether it is zero, or an array still to be written: minus that is the same."""
     text = ast.unparse(node)
-    return text == "0.0" or text.startswith(("xp.empty", "xp.zeros", "room_for_turned"))
+    return text == "0.0" or text.startswith(("xp.empty", "xp.zeros", "zeros_of", "room_for_turned"))
 
 
 def _faults_If(node):
@@ -294,4 +300,8 @@ def _faults_Expr(node):
 
 
 def _faults_Break(node):
+    yield ast.Pass()
+
+
+def _faults_Continue(node):
     yield ast.Pass()

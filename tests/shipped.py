@@ -11,8 +11,8 @@ from paths import BOOK, PACKAGE
 _PLACES = tuple(
     str(PACKAGE / part)
     for part in (
-        *("operations/", "layers/", "training/", "data/", "arrays/ranks.py"),
-        *("book/music.py", "checking.py"),
+        *("operations/", "automatic/", "layers/", "training/", "data/"),
+        *("arrays/ranks.py", "book/music.py", "checking.py"),
     )
 )
 _STUDIES = str(BOOK / "studies/")

@@ -17,6 +17,7 @@ FLOORS = [
     {"arrays"},
     {"shapes", "derivative", "parameters", "checking"},  # the idea
     {"operations"},
+    {"automatic"},  # derivatives of what is made of operations
     {"data"},
     {"layers"},
     {"training"},

@@ -524,6 +524,158 @@ def vjp(module):
         backward(da)
 
 
+def positive(*shape):
+    return RNG.uniform(0.3, 2, size=shape)
+
+
+def two_arrays(name):
+    """Both repeated, one of them, neither; and what is not wanted waits."""
+
+    def judge(module):
+        operation = getattr(module, name)
+        for shapes in [((2, 3), (2, 3)), ((2, 1, 4), (3, 1)), ((1,), (2, 3)), ((), (2,))]:
+            in_a_composition(operation, *(positive(*shape) for shape in shapes))
+        each_alone(operation, positive(2, 3), positive(3), dvalue=normal(2, 3))
+        gradients = operation.forward(positive(2), positive(2))[1](normal(2))
+        assert all(callable(gradient) for gradient in gradients)
+
+    return judge
+
+
+def summed_to(module):
+    two_arrays("multiply")(module)
+    a = normal(2, 3)
+    assert module.summed_to(a, (2, 3)) is a
+    assert module.summed_to(a, (1, 1)).shape == (1, 1)
+
+
+def power(module):
+    for exponent in (3, 0.5, -1, 0):
+        in_a_composition(module.power, positive(2, 3), exponent=exponent)
+    _, backward = nn.vjp(module.power, np.zeros(2), 0)
+    np.testing.assert_array_equal(backward(np.ones(2)), np.zeros(2))  # and not 0 / 0
+
+
+def matmul(module):
+    for shapes in [((2, 3), (3, 4)), ((2, 1, 2, 3), (4, 3, 1)), ((3, 2), (5, 2, 2))]:
+        in_a_composition(module.matmul, *(normal(*shape) for shape in shapes))
+    gradients = module.matmul.forward(normal(2, 3), normal(3, 2))[1](normal(2, 2))
+    assert all(callable(gradient) for gradient in gradients)
+
+
+def over_axes(name):
+    def judge(module):
+        for keywords in ({}, {"axis": 1}, {"axis": (0, -1), "keepdims": True}):
+            in_a_composition(getattr(module, name), normal(2, 3, 4), **keywords)
+
+    return judge
+
+
+def with_arguments(name, *arguments):
+    """Judge an operation of one array whose other arguments come by position."""
+
+    def judge(module):
+        for given in arguments:
+
+            @nn.differentiable
+            def operation(a, given=given):
+                return getattr(module, name).forward(a, *given)
+
+            in_a_composition(operation, normal(3, 4))
+
+    return judge
+
+
+ROWS = with_arguments("item", *[(np.array(key),) for key in ([0, 2, 0], [[-1, 1], [-1, 0]])])
+MASK = np.arange(12).reshape(3, 4) % 3 > 0
+
+
+def item(module):
+    keys = [(1,), ((slice(None, None, 2), 3),), (MASK,), ((None, slice(1, 3)),), ((..., None),)]
+    with_arguments("item", *keys)(module)
+    ROWS(module)
+    single_rows(module)
+    for shape in ((3,), (3, 2, 2)):
+        a, key = normal(*shape), np.array([2, 0, 2])
+        value, backward = nn.vjp(module.item, a, key)
+        assert backward(value).shape == a.shape
+
+
+def single_rows(module):
+    (a,) = single(normal(3, 2))
+    for key in (np.array([0, 0]), 1, None):
+        value, backward = nn.vjp(module.item, a, key, wrt=0)
+        assert backward(value).dtype == "float32"
+
+
+def shared_parameters(module):
+    """Parameters that two models use, and one of which remembers something."""
+    state = nn.Parameters(normal(1), {"mean": (1,)})
+    a, b = (nn.Parameters(normal(3), {"W": (3,)}, s) for s in (state, None))
+    for first, second in ((a, b), (b, a)):
+        total = module.sum_of(first, second)
+        np.testing.assert_array_equal(total.vector, a.vector + b.vector)
+        assert total.state is state
+    np.testing.assert_array_equal(module.sum_of(a.vector, b.vector), a.vector + b.vector)
+
+
+def tape(module):
+    """Fan-out, several outputs and results, what is unused, and nothing that is not wanted."""
+    asked, passes = [], []
+
+    @nn.differentiable
+    def halves(x):
+        def gradient(da, db):
+            asked.append("halves")
+            return np.concatenate([da, db])
+
+        n = x.shape[0] // 2
+        return (x[:n], x[n:]), lambda da, db: lambda: gradient(da, db)
+
+    @nn.differentiable
+    def product(x, y):
+        def gradient(name, value):
+            asked.append(name)
+            return value
+
+        def backward(dz):
+            passes.append("product")
+            return lambda: gradient("x", dz * y), lambda: gradient("y", dz * x)
+
+        return x * y, backward
+
+    @module.record
+    def f(x, y, z):
+        a, b = halves(x)
+        halves(y)
+        c = product(a, b) + a * y
+        return product(c, c), c - 3 * y, a
+
+    x, y, z = normal(6), normal(3), normal(2)
+    nn.check_gradients(f, x, y, z)
+    dvalues = normal(3, 3)
+    passes.clear()
+    together = nn.vjp(f, x, y, z)[1](*dvalues)
+    assert len(passes) == 2  # however many gradients of a call are wanted
+    np.testing.assert_array_equal(together[2], np.zeros(2))
+    for wrt, names in [(0, ["x", "y", "x", "y", "halves"]), (1, ["x", "y"]), (2, [])]:
+        asked.clear()
+        found = nn.vjp(f, x, y, z, wrt=wrt)[1](*dvalues)
+        np.testing.assert_array_equal(found, together[wrt])
+        assert sorted(asked) == sorted(names)
+    one = module.record(lambda x: halves(x)[1])
+    nn.check_gradients(one, x)
+    nn.check_gradients(module.record(lambda x: x), x)
+
+    @module.record
+    def deep(x):
+        for _ in range(1200):
+            x = x * 1.0
+        return x
+
+    assert nn.vjp(deep, np.array(1.0))[1]() == 1
+
+
 #: operations of which there are two: the derivation, and what stands for it on a GPU
 IN_FEW_KERNELS = {
     "sigmoid": activation("sigmoid"),
@@ -567,6 +719,7 @@ JUDGES = {
         "PlainColumns.gradients": recurrence("PlainColumns"),
         "lstm_slopes": recurrence("Columns"),
     },
+    "nnlearn.automatic.tape": {"Tape.read_back": tape, "record.forward": tape, "_sum": tape},
     "nnlearn.derivative": {"vjp": vjp},
     "nnlearn.layers.dense": {
         "Dropout.operation": inference(lambda module: module.Dropout(0.5)),
@@ -589,6 +742,22 @@ JUDGES = {
         **{n: IN_FEW_KERNELS[n] for n in ("sigmoid", "tanh", "relu", "leaky_relu", "softplus")},
         "softmax": activation("softmax"),
         "log_softmax": activation("log_softmax"),
+    },
+    "nnlearn.operations.arithmetic": {
+        **{name: two_arrays(name) for name in ("add", "subtract", "multiply", "divide")},
+        **{name: activation(name) for name in ("negative", "exp")},
+        "log": lambda module: in_a_composition(module.log, positive(2, 3)),
+        "summed_to": summed_to,
+        "power": power,
+        "matmul": matmul,
+        "total": over_axes("total"),
+        "mean": over_axes("mean"),
+        "reshape": with_arguments("reshape", (2, 6), (-1,)),
+        "transpose": with_arguments("transpose", ()),
+        "item": item,
+        "_rows": item,
+        "_with_new_axes": item,
+        "sum_of": shared_parameters,
     },
     "nnlearn.operations.convolution": {
         "conv2d": conv2d,
@@ -643,6 +812,8 @@ _CHOICE = (
 )
 _BLOCKS = "in_blocks(part, dz, math.prod(windows.counts) * matrix.shape[0])"
 _ENTRIES = "math.prod(windows.counts) * matrix.shape[0]"
+_POWER = "return dy * (exponent * a ** (exponent - 1)) if exponent else dy * 0"
+_ZEROS = "lambda: arithmetic.zeros_of(variable.value)"
 EQUIVALENT = {
     # which of two right ways is taken
     (_CHOICE[0], "size - 1 - p  →  p - (size - 1)"),
@@ -673,6 +844,31 @@ EQUIVALENT = {
         "taken = xp.where((here == y) | (here != here), left, 0.0)",
         "(here == y) | (here != here)  →  2 * ((here == y) | (here != here))",
     ),
+    # only the shape is asked for, what is added is zero, and sums may be in any order
+    ("if gradient.shape == shape:", "gradient  →  -gradient"),
+    ("added = gradient.ndim - len(shape)", "gradient  →  -gradient"),
+    (
+        "repeated = [i for i, size in enumerate(shape, added) if size == 1 != gradient.shape[i]]",
+        "gradient  →  -gradient",
+    ),
+    (
+        "return xp.reshape(xp.sum(gradient, axis=(*range(added), *repeated)), shape)",
+        "(*range(added), *repeated)  →  (*repeated, *range(added))",
+    ),
+    ("return xp.reshape(dy, kept.shape) + xp.zeros_like(a)", "kept  →  -kept"),
+    (
+        "return xp.reshape(dy, kept.shape) + xp.zeros_like(a)",
+        "xp.reshape(dy, kept.shape) + xp.zeros_like(a)  →  "
+        "xp.reshape(dy, kept.shape) - xp.zeros_like(a)",
+    ),
+    # zero is zero with either sign, and however often; of waiting nobody takes the value
+    *((_POWER, f"dy * 0  →  {zero}") for zero in ("-(dy * 0)", "2 * (dy * 0)")),
+    (_POWER, "dy  →  -dy"),
+    *(
+        (f"return once({_ZEROS})", after)
+        for after in (f"once({_ZEROS})  →  {_ZEROS}", f"{_ZEROS}  →  {_ZEROS.replace(' ', ' -')}")
+    ),
+    ("waiting()", "waiting()  →  -waiting()"),
     # how many images make a block, and what tells where they are
     (_BLOCKS, f"{_ENTRIES}  →  math.prod(windows.counts)"),
     (_BLOCKS, f"{_ENTRIES}  →  matrix.shape[0]"),

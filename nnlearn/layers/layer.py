@@ -12,7 +12,7 @@ from nnlearn.arrays.backend import asarray, on_host
 from nnlearn.arrays.memory import keep_freed_memory
 from nnlearn.arrays.parallel import all_cores
 from nnlearn.arrays.typing import Array
-from nnlearn.derivative import Waiting, once
+from nnlearn.derivative import Waiting, once, tape_of
 from nnlearn.layers.settings import Described
 from nnlearn.layers.summary import Summary, summarize
 from nnlearn.parameters import Parameters
@@ -77,9 +77,19 @@ class Layer(Described, ABC):
 
     @usage("model(params, x), with params = model.init()")
     def __call__(
-        self, params: Parameters, x: Array, memory: MutableMapping[str, Array] | None = None
+        self,
+        params: Parameters,
+        x: Array,
+        memory: MutableMapping[str, Array] | None = None,
+        rng: np.random.Generator | None = None,
     ) -> Array:
-        """Compute the value as in inference: dropout off, running statistics used."""
+        """Compute the value as in inference: dropout off, running statistics used.
+
+        Inside a recorded function (`nnlearn.record`) it is a training pass, of which `rng` is the
+        chance; elsewhere `rng` is not used.
+        """
+        if (tape := tape_of((params, x))) is not None:
+            return tape.apply(self, (params, x), {"rng": rng, "memory": memory})
         _check_parameters(self, params)
         with self._resources(x):
             y, _, state = self.forward(params, x, memory=memory)

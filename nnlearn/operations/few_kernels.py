@@ -11,7 +11,7 @@ from typing import Any
 from nnlearn.arrays import fused
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients, Pair
-from nnlearn.derivative import differentiable
+from nnlearn.derivative import differentiable, with_forward
 from nnlearn.operations.windows import Windows
 from nnlearn.shapes import check_range, count
 
@@ -33,13 +33,9 @@ def with_fused(operation: Any, path: Any) -> Any:
         operation.signature.check(args, kw)
         return path.forward(*args, **kw)
 
-    @functools.wraps(operation)
-    def either(*args: Any, **kw: Any) -> Any:
-        return forward(*args, **kw)[0]
-
-    either.forward = forward  # type: ignore[attr-defined]
-    either.plain = operation  # type: ignore[attr-defined]
-    either.fused = path  # type: ignore[attr-defined]
+    either = with_forward(operation, forward)
+    either.plain = operation
+    either.fused = path
     return either
 
 

@@ -1,0 +1,219 @@
+"""Dual numbers: the rules, one by one, and writing into arrays, on every namespace."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from witnesses import close, dtypes, seeds
+
+import nnlearn as nn
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.automatic.dual import SLOPES, Dual, duals_of
+
+# A dual number's type says nothing of its library, and the strict one warns of comparisons.
+pytestmark = pytest.mark.filterwarnings("ignore:You are comparing a array_api_strict dtype")
+
+
+def along(f, values, tangents, h=1e-6):
+    """Measure how f changes along a direction."""
+    ends = [f(*(v + s * h * t for v, t in zip(values, tangents, strict=True))) for s in (1, -1)]
+    return (ends[0] - ends[1]) / (2 * h)
+
+
+def check(space, f, by_numpy, *values, dtype="float64"):
+    """Compare a function of dual numbers with the same by NumPy, and with differences."""
+    rng = np.random.default_rng(1)
+    values = [np.asarray(v, dtype) for v in values]
+    tangents = [np.asarray(rng.normal(size=v.shape), dtype) for v in values]
+    pairs = zip(values, tangents, strict=True)
+    y = f(*(Dual(space.array(v), space.array(t)) for v, t in pairs))
+    exact = [v.astype(float) for v in values], [t.astype(float) for t in tangents]
+    for part, expected in ((y.value, by_numpy(*exact[0])), (y.tangent, along(by_numpy, *exact))):
+        assert space.holds(part)
+        assert str(part.dtype).endswith(dtype)
+        close(nn.to_numpy(part), expected, 1e-8 if dtype == "float64" else 1e-5, "part")
+
+
+RULES = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "matmul": lambda a, b: a @ b.T,
+    "numbers": lambda a, b: 2 - 3 * a + b / 4 + (1 + b) - 0.5 + 2 / a,
+    "powers": lambda a, b: a**2 + b**-1.5 + a**0 + b**1,
+    "signs": lambda a, b: -(-a - b),
+    "items": lambda a, b: a[0, ...] * b[..., 1:2] + b[1:2, ::2][:, 1:],
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_rules(space, rule, dtype, rng):
+    a, b = rng.uniform(0.5, 2, size=(2, 3, 3))
+    check(space, RULES[rule], RULES[rule], a, b, dtype=dtype)
+
+
+@given(left=st.booleans(), right=st.booleans(), dtype=dtypes, seed=seeds)
+def test_repeated_sizes(space, left, right, dtype, seed):
+    """A tangent is repeated as its value is."""
+    rng = np.random.default_rng(seed)
+    a = rng.uniform(1, 2, (3, 1) if left else (1,))
+    b = rng.uniform(1, 2, (1, 2) if right else ())
+    for f in (RULES["add"], RULES["multiply"], RULES["divide"], RULES["subtract"]):
+        check(space, f, f, a, b, dtype=dtype)
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_functions_of_one_number(space, name, rng):
+    by_numpy = getattr(np, name)
+    x = rng.uniform(0.3, 2, (2, 3)) * (rng.choice([-1, 1], (2, 3)) if name == "abs" else 1)
+    check(space, lambda a: getattr(array_namespace(a), name)(a), by_numpy, x)
+
+
+MOVING = {
+    "flip": (lambda xp, a: xp.flip(a, axis=0), lambda a: np.flip(a, 0)),
+    "matrix_transpose": (lambda xp, a: xp.matrix_transpose(a), np.matrix_transpose),
+    "mean": (lambda xp, a: xp.mean(a, axis=1), lambda a: a.mean(1)),
+    "sum": (lambda xp, a: xp.sum(a, axis=0, keepdims=True), lambda a: a.sum(0, keepdims=True)),
+    "permute_dims": (lambda xp, a: xp.permute_dims(a, (1, 0)), lambda a: a.T),
+    "repeat": (lambda xp, a: xp.repeat(a, 2, axis=1), lambda a: np.repeat(a, 2, 1)),
+    "reshape": (lambda xp, a: xp.reshape(a, (3, 2)), lambda a: a.reshape(3, 2)),
+    "take": (lambda xp, a: xp.take(a, INDEX(xp), axis=1), lambda a: a[:, [0, 2, 0]]),
+    "broadcast_to": (
+        lambda xp, a: xp.broadcast_to(a, (2, 2, 3)),
+        lambda a: np.broadcast_to(a, (2, 2, 3)),
+    ),
+    "concat": (
+        lambda xp, a: xp.concat([a, 2 * a], axis=1),
+        lambda a: np.concatenate([a, 2 * a], 1),
+    ),
+    "stack": (lambda xp, a: xp.stack([a, a * a]), lambda a: np.stack([a, a * a])),
+    "asarray": (lambda xp, a: xp.asarray(a, copy=True), lambda a: a),
+    "max": (lambda xp, a: xp.max(a, axis=1), lambda a: a.max(1)),
+    "max of all": (lambda xp, a: xp.max(a, keepdims=True), lambda a: a.max(keepdims=True)),
+    "maximum": (lambda xp, a: xp.maximum(a, 0.2), lambda a: np.maximum(a, 0.2)),
+    "minimum": (lambda xp, a: xp.minimum(a * a, a), lambda a: np.minimum(a * a, a)),
+    "where": (lambda xp, a: xp.where(a > 0, a * a, 1.0), lambda a: np.where(a > 0, a * a, 1.0)),
+    "matmul": (lambda xp, a: xp.matmul(a, a.T), lambda a: a @ a.T),
+}
+
+
+def INDEX(xp):
+    """Return places on the device of the arrays of a namespace of dual numbers."""
+    return PLACES[xp]
+
+
+PLACES: dict = {}
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_functions_of_arrays(space, name, rng):
+    ours, by_numpy = MOVING[name]
+    PLACES[duals_of(array_namespace(space.array([1.0])))] = space.array([0, 2, 0])
+    check(space, lambda a: ours(array_namespace(a), a), by_numpy, rng.normal(size=(2, 3)))
+
+
+def dual(space, value, tangent=None, dtype="float64"):
+    value = np.asarray(value, dtype)
+    tangent = np.ones_like(value) if tangent is None else np.asarray(tangent, dtype)
+    return Dual(space.array(value), space.array(tangent))
+
+
+def test_writing_through_a_view(space):
+    """What is written into a view stands in the array, its tangent with it; numbers stay."""
+    a = dual(space, np.zeros((3, 2)), np.arange(6.0).reshape(3, 2))
+    row = a[1, ...]
+    row[...] = dual(space, [5.0, 6.0], [7.0, 8.0])
+    a[0, 1] = 4.0
+    view = a[2:, :]
+    view += dual(space, [[1.0, 1.0]], [[10.0, 10.0]])
+    view *= 2.0
+    assert nn.to_numpy(a.value).tolist() == [[0, 4], [5, 6], [2, 2]]
+    assert nn.to_numpy(a.tangent).tolist() == [[0, 0], [7, 8], [28, 30]]
+    view /= dual(space, 2.0, 1.0)
+    view -= 1.0
+    assert nn.to_numpy(a.value)[2].tolist() == [0, 0]
+    assert nn.to_numpy(a.tangent)[2].tolist() == [13.5, 14.5]
+
+
+def test_elements_that_are_shared(space):
+    """An array beside itself, its views and its transpose: every use moves."""
+    a = dual(space, [[1.0, 2.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 0.0]])
+    y = a * a.T + a[0:1, :] * a[:, 0:1]
+    assert nn.to_numpy(y.value).tolist() == [[2, 8], [9, 22]]
+    assert nn.to_numpy(y.tangent).tolist() == [[4, 2], [3, 0]]
+
+
+def test_a_number_of_numpy_takes_another_place():
+    """What NumPy takes out of an array is no array: += makes a new one, and a keeps its own."""
+    a = Dual(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    s = a[0]
+    s += a[1]
+    s *= 2
+    assert (s.value, s.tangent) == (6, 14)
+    assert a.value.tolist() == [1, 2]
+
+
+def test_comparisons_have_no_tangent(space):
+    a, b = dual(space, [1.0, 2.0, 3.0]), dual(space, [2.0, 2.0, 2.0])
+    for found, expected in [
+        (a > b, [0, 0, 1]),
+        (a >= b, [0, 1, 1]),
+        (a < b, [1, 0, 0]),
+        (a <= 2.0, [1, 1, 0]),
+        (a == b, [0, 1, 0]),
+        (a != 2.0, [1, 0, 1]),
+    ]:
+        assert space.holds(found)
+        assert nn.to_numpy(found).tolist() == [bool(e) for e in expected]
+
+
+def test_a_mask_of_dual_numbers_keeps_what_it_names(space):
+    a = dual(space, [1.0, -2.0, 3.0], [4.0, 5.0, 6.0])
+    kept = a[a > 0]
+    assert nn.to_numpy(kept.value).tolist() == [1, 3]
+    assert nn.to_numpy(kept.tangent).tolist() == [4, 6]
+
+
+def test_what_is_not_a_number_stays_that(space):
+    """Of a maximum and a minimum as NumPy's: what is NaN on either side comes out."""
+    a, b = dual(space, [np.nan, 1.0, 2.0]), dual(space, [1.0, np.nan, 1.0])
+    xp = array_namespace(a)
+    assert np.isnan(nn.to_numpy(xp.maximum(a, b).value)).tolist() == [True, True, False]
+    assert np.isnan(nn.to_numpy(xp.minimum(a, b).value)).tolist() == [True, True, False]
+    assert np.isnan(nn.to_numpy(xp.maximum(a, 0.0).value)).tolist() == [True, False, False]
+
+
+def test_of_equal_largest_the_mean_moves(space):
+    a = dual(space, [[2.0, 2.0, 1.0], [1.0, 3.0, 2.0]], [[1.0, 3.0, 9.0], [9.0, 5.0, 9.0]])
+    found = array_namespace(a).max(a, axis=1)
+    assert nn.to_numpy(found.value).tolist() == [2, 3]
+    assert nn.to_numpy(found.tangent).tolist() == [2, 5]
+
+
+def test_constants_and_their_names(space):
+    a = dual(space, [[1.0, 2.0]], dtype="float32")
+    xp = array_namespace(a)
+    assert xp is duals_of(array_namespace(a.value))
+    for made in (
+        xp.zeros_like(a),
+        xp.ones((1, 2), dtype=a.dtype, device=a.device),
+        xp.empty_like(a),
+    ):
+        assert (made.shape, made.dtype, made.device) == (a.shape, a.dtype, a.device)
+        assert not nn.to_numpy(made.tangent).any()
+    assert (a.ndim, xp.float32) == (2, array_namespace(a.value).float32)
+    assert xp.__name__.startswith("duals of ")
+    assert repr(a).startswith("Dual(")
+    assert len(dual(space, np.ones((4, 2)))) == 4
+
+
+def test_what_dual_numbers_cannot_do_says_so():
+    a = Dual(np.ones(2), np.ones(2))
+    with pytest.raises(AttributeError, match="dual numbers have no function 'sin'"):
+        array_namespace(a).sin(a)
+    with pytest.raises(TypeError, match="does not support ufuncs"):
+        np.exp(a)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(a)
