@@ -93,7 +93,7 @@ def test_a_strip_that_is_too_large_gets_fewer_colours_and_then_an_error():
 
 def test_every_animation_of_the_book_is_a_small_film(site):
     count = 0
-    for path in sorted((ROOT / "book").glob("0*.ipynb")):
+    for path in sorted((ROOT / "book").glob("[0-9]*.ipynb")):
         frames = stored_frames(path.stem)
         page = (site / f"{path.stem}.html").read_text(encoding="utf-8")
         films = re.findall(r'<img class="film"[^>]*>', page)

@@ -113,7 +113,7 @@ def test_what_is_no_address_is_refused():
 
 def test_every_chapter_has_an_equation_for_its_picture():
     found = social.equations(social.INDEX.read_text(encoding="utf-8"))
-    assert list(found) == [path.stem for path in sorted((ROOT / "book").glob("0*.ipynb"))]
+    assert list(found) == [path.stem for path in sorted((ROOT / "book").glob("[0-9]*.ipynb"))]
 
 
 # ---- where a notebook runs ----------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_the_menu_stands_on_notebooks(chromium, address):
 
 def test_jupyterlite_gets_the_notebooks_and_what_they_read(tmp_path):
     lite.gather(tmp_path)
-    chapters = sorted(path.stem for path in (ROOT / "book").glob("0*.ipynb"))
+    chapters = sorted(path.stem for path in (ROOT / "book").glob("[0-9]*.ipynb"))
     assert sorted(path.stem for path in tmp_path.glob("*.ipynb")) == chapters
     assert len(list(tmp_path.glob("exercises/*.ipynb"))) == len(chapters)
     assert (tmp_path / "studies" / "rnn_gap.json").exists()
