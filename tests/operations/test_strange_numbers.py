@@ -69,6 +69,8 @@ OPERATIONS = {
     "sigmoid": (nn.sigmoid, torch.sigmoid, [(2, 3)], ()),
     "tanh": (nn.tanh, torch.tanh, [(2, 3)], ()),
     "relu": (nn.relu, F.relu, [(2, 3)], ()),
+    "exp": (nn.exp, torch.exp, [(2, 3)], ()),
+    "log": (nn.log, torch.log, [(2, 3)], ()),
     "leaky_relu": (nn.leaky_relu, F.leaky_relu, [(2, 3)], ()),
     "softplus": (nn.softplus, F.softplus, [(2, 3)], ()),
     "softmax": (nn.softmax, lambda z: F.softmax(z, -1), [(2, 3)], ()),
