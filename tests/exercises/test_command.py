@@ -1,6 +1,5 @@
 """`start` and `check`, used as a reader does: from a folder of their own, faults and all."""
 
-import contextlib
 import json
 import os
 import re
@@ -317,23 +316,12 @@ def test_stopped_by_the_reader_it_leaves_nothing_behind(reader, tmp_path_factory
     end = time.monotonic() + 60
     while not any(temporary.glob("*/*.json")) and time.monotonic() < end:
         time.sleep(0.1)
-    text = stopped(process)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert text.endswith("Stopped.\n")
     assert "Traceback" not in text
     assert list(temporary.iterdir()) == []
-
-
-def stopped(process):
-    """Press Ctrl-C as a reader does, who presses it again if nothing happens; return the text.
-
-    Python drops an interrupt that arrives while it tidies up an object.
-    """
-    for _ in range(5):
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.communicate(timeout=8)[0]
-    return process.communicate(timeout=60)[0]
 
 
 def test_an_answer_that_replaces_the_check_is_not_right(pristine):
