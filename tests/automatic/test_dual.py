@@ -217,3 +217,10 @@ def test_what_dual_numbers_cannot_do_says_so():
         np.exp(a)
     with pytest.raises(TypeError, match="unhashable"):
         hash(a)
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "relu", "leaky_relu", "tanh"])
+def test_at_zero_forward_mode_takes_the_slope_that_backward_takes(name):
+    """Written with max, min and abs, whose kinks are at 0: the smooth ones stay smooth there."""
+    f, zero, one = getattr(nn, name), np.zeros(1), np.ones(1)
+    assert nn.jvp(f, [zero], [one])[1] == nn.vjp(f, zero)[1](one)
