@@ -16,14 +16,17 @@ from nnlearn.data import sequences, tasks
 from nnlearn.data.ngrams import NGram
 from nnlearn.derivative import differentiable, vjp
 from nnlearn.layers import initializers
-from nnlearn.layers.dense import Dense, Dropout, LeakyReLU, ReLU, Sigmoid, Tanh
+from nnlearn.layers.attention import MultiHeadAttention
+from nnlearn.layers.dense import GELU, Dense, Dropout, LeakyReLU, ReLU, Sigmoid, Tanh
 from nnlearn.layers.images import AvgPool2D, Conv2D, ConvTranspose2D, MaxPool2D, Upsample2D
 from nnlearn.layers.layer import Layer
 from nnlearn.layers.normalization import BatchNorm, LayerNorm
+from nnlearn.layers.positions import PositionalEncoding
 from nnlearn.layers.recurrent import GRU, LSTM, RNN, Embedding
 from nnlearn.layers.reshaping import Flatten, TimeFirst, Unflatten
 from nnlearn.layers.saving import load, save
 from nnlearn.layers.sequential import Sequential
+from nnlearn.layers.transformer import Residual, TransformerBlock
 from nnlearn.operations.activations import (
     leaky_relu,
     log_softmax,
@@ -34,10 +37,12 @@ from nnlearn.operations.activations import (
     tanh,
 )
 from nnlearn.operations.arithmetic import exp, log
+from nnlearn.operations.attention import attention, attention_weights
 from nnlearn.operations.convolution import conv2d, convolve2d
 from nnlearn.operations.dense import dense
 from nnlearn.operations.embedding import embedding
 from nnlearn.operations.gan import discriminator_loss, gan_value, generator_loss
+from nnlearn.operations.gelu import gelu
 from nnlearn.operations.gru import gru
 from nnlearn.operations.losses import (
     mean_squared_error,
@@ -45,8 +50,10 @@ from nnlearn.operations.losses import (
     softmax_cross_entropy,
 )
 from nnlearn.operations.lstm import lstm
+from nnlearn.operations.masks import causal_mask, padding_mask
 from nnlearn.operations.normalization import batch_norm, layer_norm, standardize
 from nnlearn.operations.pooling import avg_pool2d, max_pool2d
+from nnlearn.operations.positions import rotary, sinusoids
 from nnlearn.operations.regularization import dropout
 from nnlearn.operations.reshaping import flatten, unflatten
 from nnlearn.operations.rnn import rnn
@@ -64,6 +71,7 @@ from nnlearn.training.optimizers import SGD, Adam
 __version__ = "0.2.0"
 
 __all__ = [
+    "GELU",
     "GRU",
     "LSTM",
     "RNN",
@@ -83,22 +91,29 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "MaxPool2D",
+    "MultiHeadAttention",
     "NGram",
     "Parameters",
+    "PositionalEncoding",
     "ReLU",
+    "Residual",
     "Sequential",
     "Sigmoid",
     "Tanh",
     "TimeFirst",
     "TrainingDiverged",
+    "TransformerBlock",
     "Unflatten",
     "Upsample2D",
     "accuracy",
     "array_namespace",
     "asarray",
+    "attention",
+    "attention_weights",
     "avg_pool2d",
     "backend_name",
     "batch_norm",
+    "causal_mask",
     "check_gradients",
     "clip_gradient_norm",
     "conv2d",
@@ -116,6 +131,7 @@ __all__ = [
     "fit_gan",
     "flatten",
     "gan_value",
+    "gelu",
     "generator_loss",
     "generator_step",
     "gru",
@@ -132,14 +148,17 @@ __all__ = [
     "max_pool2d",
     "mean_squared_error",
     "output_size",
+    "padding_mask",
     "predict",
     "record",
     "relu",
     "rnn",
+    "rotary",
     "save",
     "sequences",
     "sigmoid",
     "sigmoid_cross_entropy",
+    "sinusoids",
     "softmax",
     "softmax_cross_entropy",
     "softplus",
@@ -166,6 +185,10 @@ _ELSEWHERE = {
     "BatchNormalization": "nn.BatchNorm(features)",
     "BatchNorm1d": "nn.BatchNorm(features)",
     "BatchNorm2d": "nn.BatchNorm(features)",
+    "MultiheadAttention": "nn.MultiHeadAttention(width, heads)",
+    "TransformerEncoderLayer": "nn.TransformerBlock(width, heads)",
+    "TransformerDecoderLayer": "nn.TransformerBlock(width, heads, causal=True)",
+    "scaled_dot_product_attention": "nn.attention(q, k, v, mask)",
     "evaluate": "nn.predict(model, params, x), which losses and nn.accuracy judge",
     "CrossEntropyLoss": "nn.softmax_cross_entropy(logits, labels)",
     "BCEWithLogitsLoss": "nn.sigmoid_cross_entropy(logits, targets)",

@@ -51,8 +51,11 @@ class Dual:
         return duals_of(array_namespace(self.value))
 
     def constant(self, a: Any) -> Any:
-        """Return an array beside this one as dual numbers that do not move; all else as it is."""
-        if isinstance(a, Dual) or not hasattr(a, "dtype"):
+        """Return an array beside this one as dual numbers that do not move; all else as it is.
+
+        An array of True and False stays what it is: nothing is computed with it.
+        """
+        if isinstance(a, Dual) or not hasattr(a, "dtype") or str(a.dtype).endswith("bool"):
             return a
         array_namespace(self.value, a)  # of one library
         return Dual(a, None)

@@ -17,8 +17,11 @@ from nnlearn.layers.sequential import Sequential
 
 def described(value: Any) -> Any:
     """Write down a layer, or a setting of one, in what JSON can hold."""
-    if isinstance(value, Sequential) and type(value) is Sequential:
-        return {"layer": "Sequential", "layers": [described(v) for v in value.layers.values()]}
+    if isinstance(value, Sequential) and not value.settings():  # what it was given is its layers
+        return {
+            "layer": type(value).__name__,
+            "layers": [described(v) for v in value.layers.values()],
+        }
     if isinstance(value, Layer):
         settings = {name: described(v) for name, v in value.settings().items() if not _lost(v)}
         return {"layer": type(value).__name__, "settings": settings}
@@ -63,7 +66,7 @@ def made(description: Any, known: Mapping[str, type[Layer]]) -> Any:
             f"the layer {name!r} is unknown; give its class, nn.load(path, layers=({name},))"
         )
     if "layers" in description:
-        return Sequential(*(made(d, known) for d in description["layers"]))
+        return known[name](*(made(d, known) for d in description["layers"]))
     settings = {key: made(d, known) for key, d in description["settings"].items()}
     several: tuple[Any, ...] = ()
     for key, parameter in inspect.signature(known[name]).parameters.items():

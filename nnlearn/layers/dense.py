@@ -15,6 +15,7 @@ from nnlearn.layers.layer import Declaration, Draw, Layer
 from nnlearn.layers.settings import SIZES
 from nnlearn.operations import activations
 from nnlearn.operations.dense import dense
+from nnlearn.operations.gelu import gelu
 from nnlearn.operations.regularization import dropout
 from nnlearn.parameters import Parameters
 from nnlearn.shapes import positive_integer
@@ -116,6 +117,13 @@ class Tanh(Activation):
 
     def __init__(self) -> None:
         super().__init__(activations.tanh)
+
+
+class GELU(Activation):
+    """Gaussian error linear unit, `gelu`. Source: eq-gelu."""
+
+    def __init__(self) -> None:
+        super().__init__(gelu)
 
 
 class Dropout(Layer):

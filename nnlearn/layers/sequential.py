@@ -91,7 +91,7 @@ class Sequential(Layer):
         return {}
 
     def __repr__(self) -> str:
-        return f"Sequential({', '.join(repr(layer) for layer in self.layers.values())})"
+        return f"{type(self).__name__}({', '.join(repr(layer) for layer in self.layers.values())})"
 
 
 def _in_turn(steps: list[Waiting]) -> Array:
@@ -123,7 +123,9 @@ def _joined(parts: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _part(memory: Mapping[str, Array] | None, layer: str) -> dict[str, Array]:
-    """Return of a memory what belongs to one layer."""
+def _part(memory: Mapping[str, Array] | None, layer: str) -> dict[str, Array] | None:
+    """Return of a memory what belongs to one layer; None, where nothing is to be remembered."""
+    if memory is None:
+        return None
     start = f"{layer}."
-    return {k.removeprefix(start): v for k, v in (memory or {}).items() if k.startswith(start)}
+    return {k.removeprefix(start): v for k, v in memory.items() if k.startswith(start)}

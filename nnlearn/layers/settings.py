@@ -54,6 +54,19 @@ RECURRENT = {
     "dropout": "nn.Dropout(p) is a layer of its own",
 }
 
+#: What others call the settings of attention.
+ATTENTION = {
+    "embed_dim": "say width",
+    "d_model": "say width",
+    "num_heads": "say heads",
+    "nhead": "say heads",
+    "dim_feedforward": "say hidden",
+    "norm_first": "say norm='pre' or norm='post'",
+    "is_causal": "say causal",
+    "batch_first": "put nn.TimeFirst() before it",
+    "bias": "every layer has one",
+}
+
 
 class Described:
     """The settings and the text of a layer, from the arguments of its constructor."""

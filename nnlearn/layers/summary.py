@@ -141,7 +141,7 @@ def _walk(layer: Any, name: str, params: Parameters, x: Array) -> tuple[list[Row
         path = f"{name}.{inner}" if name else inner
         rows, x = _walk(part, path, params.part(inner), x)
         inside += rows
-    own = [Row(name, "Sequential", tuple(x.shape), params.layout.size)] if name else []
+    own = [Row(name, type(layer).__name__, tuple(x.shape), params.layout.size)] if name else []
     return own + inside, x
 
 

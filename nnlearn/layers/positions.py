@@ -1,0 +1,99 @@
+"""A layer that tells a network where in a sequence each vector stands."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.typing import Array, Gradients
+from nnlearn.layers import initializers
+from nnlearn.layers.layer import Declaration, Layer
+from nnlearn.operations.positions import sinusoids
+from nnlearn.parameters import Parameters
+from nnlearn.shapes import positive_integer
+
+KINDS = ("sinusoidal", "learned")
+
+
+class PositionalEncoding(Layer):
+    """Add to each vector one that says where it stands: (T, N, D), time first.
+
+    In the `memory` of a call it leaves how many were read; the next call counts on from there.
+
+    Parameters
+    ----------
+    width : int
+        D, the size of the vectors.
+    kind : {"sinusoidal", "learned"}
+        Whether the vectors are `nn.sinusoids`, or parameters. The third way, rotary positions, is
+        a setting of `nn.MultiHeadAttention`: they turn its queries and keys.
+    longest : int, optional
+        How many positions are learned. Sinusoids have no last one.
+
+    Raises
+    ------
+    ValueError
+        If the kind is another, sinusoids have an odd width, or `longest` is missing for learned
+        positions; in a call, if a sequence is longer than that.
+
+    Notes
+    -----
+    Source: eq-sinusoids.
+    """
+
+    def __init__(self, width: int, kind: str = "sinusoidal", longest: int | None = None) -> None:
+        self.width = positive_integer("PositionalEncoding", "width", width)
+        if kind not in KINDS:
+            raise ValueError(f"PositionalEncoding: kind is {kind!r}, expected one of {KINDS}")
+        if kind == "learned":
+            longest = positive_integer("PositionalEncoding", "longest", longest)
+        elif width % 2:
+            raise ValueError(
+                f"PositionalEncoding: width is {width}, expected an even number for sinusoids"
+            )
+        self.kind, self.longest = kind, longest
+
+    def parameters(self) -> Declaration:
+        if self.kind == "sinusoidal":
+            return {}
+        return {"P": ((self.longest or 0, self.width), initializers.normal(0.02))}
+
+    def forward(
+        self,
+        params: Parameters,
+        x: Array,
+        training: bool = False,
+        rng: Any = None,
+        memory: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return the value, `backward` and how many were read, as `Layer.forward`."""
+        if x.ndim != 3 or x.shape[-1] != self.width:
+            raise ValueError(
+                f"x has shape {x.shape}, expected (T, N, D), time first, with D = {self.width}"
+            )
+        start = int((memory or {}).get("read", 0))
+        stop = start + x.shape[0]
+        y, backward = self._added(params, x, start, stop)
+        return self._named(y, backward, {} if memory is None else {"read": np.asarray(stop)})
+
+    def operation(
+        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
+    ) -> Any:
+        """Return ``value, backward`` of a sequence that comes whole."""
+        return self._added(params, x, 0, x.shape[0])
+
+    def _added(self, params: Parameters, x: Array, start: int, stop: int) -> Any:
+        if self.kind == "sinusoidal":
+            return x + sinusoids(x.shape[0], self.width, start, like=x)[:, None, :], lambda dy: dy
+        if self.longest is not None and stop > self.longest:
+            raise ValueError(f"x goes on to position {stop}, expected at most {self.longest}")
+        xp = array_namespace(x)
+        P = params["P"]
+
+        def backward(dy: Array) -> Gradients:
+            dP = xp.zeros_like(P)
+            dP[start:stop, :] = xp.sum(dy, axis=1)
+            return dy, dP
+
+        return x + P[start:stop, None, :], backward

@@ -1,0 +1,42 @@
+"""The Gaussian error linear unit: a ReLU whose gate opens slowly."""
+
+import math
+
+from nnlearn.arrays.backend import array_namespace
+from nnlearn.arrays.typing import Array, Gradients
+from nnlearn.derivative import differentiable
+
+SLOPE = math.sqrt(2 / math.pi)  # of tanh's argument at 0
+CUBE = 0.044715
+
+
+@differentiable("z (...)")
+def gelu(z: Array) -> Array:
+    """Gaussian error linear unit, z Φ(z), with tanh in the place of the error function.
+
+    Parameters
+    ----------
+    z : array, any shape, floating-point
+
+    Returns
+    -------
+    array
+        Of the same shape and dtype.
+
+    Notes
+    -----
+    Φ, the distribution function of the standard normal distribution, is taken to be
+    ½ (1 + tanh(√(2/π) (z + 0.044715 z³))) :cite:`hendrycks2016`. Source: eq-gelu,
+    eq-gelu-derivative.
+    """
+    xp = array_namespace(z)
+    near = xp.minimum(xp.maximum(z, -10.0), 10.0)  # beyond, the tanh is ±1, and no cube overflows
+    square = near * near
+    t = xp.tanh(near * (SLOPE + SLOPE * CUBE * square))
+    gate = 0.5 + 0.5 * t  # Φ(z)
+
+    def backward(da: Array) -> Gradients:  # eq-gelu-derivative
+        density = 0.5 * (1 - t * t) * (SLOPE + 3 * SLOPE * CUBE * square)
+        return da * (gate + near * density)
+
+    return z * gate, backward
