@@ -213,7 +213,9 @@ LINEAR = (
     *("repeat", "reshape", "sum", "take"),
 )
 #: Functions that make arrays of constants.
-CONSTANT = ("arange", "empty", "empty_like", "ones", "ones_like", "zeros", "zeros_like")
+CONSTANT = ("arange", "empty", "empty_like", "full", "ones", "ones_like", "zeros", "zeros_like")
+#: Functions of arrays of True and False, which are no dual numbers.
+BOOLEAN = ("any",)
 
 
 class Duals:
@@ -236,6 +238,8 @@ class Duals:
             return functools.partial(self._linear, getattr(self.xp, name))
         if name in CONSTANT:
             return functools.partial(self._constant, getattr(self.xp, name))
+        if name in BOOLEAN:
+            return getattr(self.xp, name)
         if name.startswith(("float", "int", "uint", "bool")):  # a dtype
             return getattr(self.xp, name)
         raise AttributeError(f"dual numbers have no function {name!r}", name=name, obj=self)

@@ -4,7 +4,7 @@ import math
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
-from nnlearn.derivative import differentiable
+from nnlearn.derivative import differentiable, once
 
 
 @differentiable("q (..., T, d), k (..., S, d) -> p (..., T, S)")
@@ -38,8 +38,7 @@ def attention_weights(q: Array, k: Array, mask: Array | None = None) -> Array:
     eq-attention-dq and eq-attention-dk.
     """
     xp = array_namespace(q, k)
-    if q.shape[-1] == 0:
-        raise ValueError(f"attention: q has shape {q.shape}, expected d of at least 1")
+    check_width("attention", q)
     scale = 1 / math.sqrt(q.shape[-1])
     scores = (q * scale) @ xp.matrix_transpose(k)
     p = _softmax(scores) if mask is None else _masked_softmax(scores, mask)
@@ -91,8 +90,12 @@ def attention(q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
     p, backward_weights = attention_weights.forward(q, k, mask)
 
     def backward(do: Array) -> Gradients:
-        dq, dk = backward_weights(do @ xp.matrix_transpose(v))  # eq-attention-dp
-        return dq, dk, lambda: xp.matrix_transpose(p) @ do  # eq-attention-dv
+        dq_dk = once(lambda: backward_weights(do @ xp.matrix_transpose(v)))  # eq-attention-dp
+        return (
+            lambda: dq_dk()[0](),
+            lambda: dq_dk()[1](),
+            lambda: xp.matrix_transpose(p) @ do,  # eq-attention-dv
+        )
 
     return p @ v, backward
 
@@ -100,6 +103,8 @@ def attention(q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
 def _softmax(scores: Array) -> Array:
     """Compute `nn.softmax`, in the place of the scores."""
     xp = array_namespace(scores)
+    if scores.shape[-1] == 0:
+        return scores  # where there is no key, there is no weight
     scores -= xp.max(scores, axis=-1, keepdims=True)
     e = xp.exp(scores)
     e /= xp.sum(e, axis=-1, keepdims=True)
@@ -110,12 +115,20 @@ def _masked_softmax(scores: Array, mask: Array) -> Array:
     """Take the softmax over those scores that a mask leaves; zeros where it leaves none."""
     xp = array_namespace(scores)
     check_mask(mask, scores.shape)
+    if scores.shape[-1] == 0:
+        return scores
     some = xp.any(mask, axis=-1, keepdims=True)
-    scores = xp.where(mask, scores, -xp.inf)
+    scores = xp.where(mask, scores, -math.inf)
     scores -= xp.where(some, xp.max(scores, axis=-1, keepdims=True), 0.0)  # -∞ less -∞ is no number
     e = xp.exp(scores)
     e /= xp.where(some, xp.sum(e, axis=-1, keepdims=True), 1.0)
     return e
+
+
+def check_width(operation: str, q: Array) -> None:
+    """Refuse vectors without components, whose scores would be divided by zero."""
+    if q.shape[-1] == 0:
+        raise ValueError(f"{operation}: q has shape {q.shape}, expected d of at least 1")
 
 
 def check_mask(mask: Array, shape: tuple[int, ...]) -> None:

@@ -30,7 +30,8 @@ def gelu(z: Array) -> Array:
     eq-gelu-derivative.
     """
     xp = array_namespace(z)
-    near = xp.minimum(xp.maximum(z, -10.0), 10.0)  # beyond, the tanh is ±1, and no cube overflows
+    low = xp.maximum(z, -10.0)  # below, the gate is 0, and so it is at -∞
+    near = xp.minimum(low, 10.0)  # beyond, the tanh is 1, and no cube overflows
     square = near * near
     t = xp.tanh(near * (SLOPE + SLOPE * CUBE * square))
     gate = 0.5 + 0.5 * t  # Φ(z)
@@ -39,4 +40,4 @@ def gelu(z: Array) -> Array:
         density = 0.5 * (1 - t * t) * (SLOPE + 3 * SLOPE * CUBE * square)
         return da * (gate + near * density)
 
-    return z * gate, backward
+    return low * gate, backward
