@@ -38,6 +38,7 @@ from nnlearn.operations.activations import (
 )
 from nnlearn.operations.arithmetic import exp, log
 from nnlearn.operations.attention import attention, attention_weights
+from nnlearn.operations.blockwise_attention import blockwise_attention
 from nnlearn.operations.convolution import conv2d, convolve2d
 from nnlearn.operations.dense import dense
 from nnlearn.operations.embedding import embedding
@@ -60,6 +61,7 @@ from nnlearn.operations.rnn import rnn
 from nnlearn.operations.upsampling import conv_transpose2d, transposed_size, upsample2d
 from nnlearn.operations.windows import im2col, output_size
 from nnlearn.parameters import Parameters
+from nnlearn.training import schedules
 from nnlearn.training.adversarial import discriminator_step, fit_gan, generator_step
 from nnlearn.training.clipping import clip_gradient_norm
 from nnlearn.training.divergence import TrainingDiverged
@@ -113,6 +115,7 @@ __all__ = [
     "avg_pool2d",
     "backend_name",
     "batch_norm",
+    "blockwise_attention",
     "causal_mask",
     "check_gradients",
     "clip_gradient_norm",
@@ -155,6 +158,7 @@ __all__ = [
     "rnn",
     "rotary",
     "save",
+    "schedules",
     "sequences",
     "sigmoid",
     "sigmoid_cross_entropy",
@@ -191,6 +195,7 @@ _ELSEWHERE = {
     "scaled_dot_product_attention": "nn.attention(q, k, v, mask)",
     "evaluate": "nn.predict(model, params, x), which losses and nn.accuracy judge",
     "CrossEntropyLoss": "nn.softmax_cross_entropy(logits, labels)",
+    "lr_scheduler": "nn.schedules, whose functions an optimizer takes as its learning_rate",
     "BCEWithLogitsLoss": "nn.sigmoid_cross_entropy(logits, targets)",
     "MSELoss": "nn.mean_squared_error(prediction, target)",
     "Module": "nn.Layer",

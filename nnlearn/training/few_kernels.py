@@ -15,7 +15,7 @@ def sgd(rule: Any, xp: Any, theta: Array, g: Array, v: Array | None = None) -> N
 
     Weight decay takes two more.
     """
-    rate = float(rule.learning_rate)
+    rate = rule.rate
     if rule.weight_decay:
         g = g + rule.weight_decay * theta
     if v is None:
@@ -28,8 +28,8 @@ def adam(rule: Any, xp: Any, theta: Array, g: Array, m: Array, s: Array) -> None
     """Take a step of `Adam`: 15 kernels → 1. Weight decay takes one more."""
     beta1, beta2 = rule.betas
     if rule.weight_decay:
-        theta *= 1 - rule.learning_rate * rule.weight_decay
+        theta *= 1 - rule.rate * rule.weight_decay
     most = float(xp.finfo(g.dtype).max ** 0.5)
-    rate = float(rule.learning_rate) / (1 - beta1**rule.steps)
+    rate = rule.rate / (1 - beta1**rule.steps)
     corrections = 1 - beta1, 1 - beta2, 1 - beta2**rule.steps
     fused.adam(theta, g, m, s, -most, most, *corrections, rate, rule.eps)

@@ -5,7 +5,7 @@ import math
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from nnlearn.arrays import fused
 from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.fast import blocks
 from nnlearn.arrays.typing import Array
+from nnlearn.layers.layer import Layer
 from nnlearn.parameters import Parameters
 from nnlearn.training import few_kernels
 from nnlearn.usage import usage
@@ -28,25 +29,45 @@ _ELSEWHERE = {
 }
 _ARGUMENTS = {"lr": "it is learning_rate", "params": "step(params, grads) takes them"}
 
+#: η, or a function that gives it for each step, counted from 1
+LearningRate = float | Callable[[int], float]
+
 
 class Optimizer(ABC):
     """A rule for steps, with what it remembers from one step to the next.
 
     `memory` holds that, by name: arrays of the vector's shape. `steps` counts the steps. Both
-    are what a checkpoint keeps.
+    are what a checkpoint keeps. `learning_rate`, a number or a function of the step, may be set at
+    any time; `rate` is its number now.
     """
 
-    def __init__(self, learning_rate: float, weight_decay: float) -> None:
-        self.learning_rate = _in_range(self, "learning_rate", learning_rate, 0, float("inf"))
+    def __init__(self, learning_rate: LearningRate, weight_decay: float) -> None:
+        self.learning_rate = learning_rate
+        first = self._rate_of(1)  # what is no rate is refused at once
+        if not _is_schedule(learning_rate):
+            self.learning_rate = first
         self.weight_decay = _in_range(self, "weight_decay", weight_decay, 0, float("inf"))
         self.memory: dict[str, Array] = {}
         self.steps = 0
+        self._rate: float | None = None  # of the step that is being taken
         self._moved: weakref.ref[Parameters] | None = None
 
     def __getattr__(self, name: str) -> Any:
         """Explain what other libraries have and this one does without."""
         ours = f"; {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{ours}")
+
+    @property
+    def rate(self) -> float:
+        """η as a number: of the step that is being taken; between two steps, of the next one."""
+        return self._rate_of(self.steps + 1) if self._rate is None else self._rate
+
+    def _rate_of(self, step: int) -> float:
+        """Return the learning rate of a step; refuse what is none."""
+        value, name = self.learning_rate, "learning_rate"
+        if _is_schedule(value):
+            value, name = value(step), f"the learning_rate of step {step}"
+        return _in_range(self, name, value, 0, float("inf"))
 
     def moved_others_than(self, params: Parameters) -> bool:
         """Whether the last step was with other parameters: what is remembered is not of these."""
@@ -89,15 +110,19 @@ class Optimizer(ABC):
                     f"{type(self).__name__}.step: {name} has shape {vector.shape}, expected that "
                     f"of the parameters, {theta.shape}"
                 )
-        xp = array_namespace(theta, g)
+        xp, rate = array_namespace(theta, g), self.rate
         for name in self.remembers:
             if name not in self.memory:
                 self.memory[name] = xp.zeros_like(theta)
         self.steps += 1
         self._moved = weakref.ref(params)
         update = _rule(self, theta)
-        for part in blocks(theta):
-            update(xp, theta[part], g[part], *(self.memory[n][part] for n in self.remembers))
+        try:
+            self._rate = rate
+            for part in blocks(theta):
+                update(xp, theta[part], g[part], *(self.memory[n][part] for n in self.remembers))
+        finally:
+            self._rate = None
         if params.state is not None and grads.state is not None:
             params.state.assign(grads.state)  # what is remembered without being learned
 
@@ -106,7 +131,10 @@ class Optimizer(ABC):
 
     @abstractmethod
     def update(self, *args: Any, **kw: Any) -> None:
-        """Take ``(xp, theta, g, *memory)``; move `theta` and the memory in place, but not `g`."""
+        """Take ``(xp, theta, g, *memory)``; move `theta` and the memory in place, but not `g`.
+
+        The step's learning rate is `rate`.
+        """
 
 
 class SGD(Optimizer):
@@ -114,8 +142,8 @@ class SGD(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
-        η.
+    learning_rate : float or callable
+        η, or a function that gives it for each step, such as those of `nn.schedules`.
     momentum : float
         μ, in [0, 1): how much of the velocity stays from step to step.
     nesterov : bool
@@ -132,7 +160,7 @@ class SGD(Optimizer):
     @usage("nn.SGD(learning_rate, momentum=0)", **_ARGUMENTS)
     def __init__(
         self,
-        learning_rate: float,
+        learning_rate: LearningRate,
         momentum: float = 0,
         nesterov: bool = False,
         weight_decay: float = 0,
@@ -151,7 +179,7 @@ class SGD(Optimizer):
             v *= self.momentum
             v += g  # eq-momentum
             g = g + self.momentum * v if self.nesterov else v  # eq-nesterov
-        theta -= self.learning_rate * g
+        theta -= self.rate * g
 
 
 class Adam(Optimizer):
@@ -159,8 +187,8 @@ class Adam(Optimizer):
 
     Parameters
     ----------
-    learning_rate : float
-        η.
+    learning_rate : float or callable
+        η, or a function that gives it for each step, such as those of `nn.schedules`.
     betas : pair of float
         β₁ and β₂, how long the mean and the mean square of the gradient last, in [0, 1).
     eps : float
@@ -181,7 +209,7 @@ class Adam(Optimizer):
     @usage("nn.Adam(learning_rate=1e-3)", **_ARGUMENTS)
     def __init__(
         self,
-        learning_rate: float = 1e-3,
+        learning_rate: LearningRate = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -193,11 +221,11 @@ class Adam(Optimizer):
     def update(self, xp: Any, theta: Array, g: Array, m: Array, s: Array) -> None:
         beta1, beta2 = self.betas
         if self.weight_decay:
-            theta *= 1 - self.learning_rate * self.weight_decay
+            theta *= 1 - self.rate * self.weight_decay
         g = _with_finite_squares(xp, g)
         m += (1 - beta1) * (g - m)  # eq-adam-moments
         s += (1 - beta2) * (g * g - s)
-        rate = self.learning_rate / (1 - beta1**self.steps)  # eq-adam-bias-correction, for m and s
+        rate = self.rate / (1 - beta1**self.steps)  # eq-adam-bias-correction, for m and s
         root = xp.sqrt(s / (1 - beta2**self.steps))
         theta -= rate * m / (root + self.eps)  # eq-adam-step
 
@@ -231,13 +259,19 @@ def _with_finite_squares(xp: Any, g: Array) -> Array:
     return xp.minimum(xp.maximum(g, -largest), largest)
 
 
+def _is_schedule(learning_rate: Any) -> TypeGuard[Callable[[int], float]]:
+    """Whether a learning rate is a function; a model can be called too, but is none."""
+    return callable(learning_rate) and not isinstance(learning_rate, Layer | type)
+
+
 def _in_range(optimizer: Optimizer, name: str, value: Any, low: float, high: float) -> float:
     """Return a setting as a float; refuse one that is not a number in [low, high)."""
     if not hasattr(value, "__float__"):
         kind = repr(value) if isinstance(value, str) else type(value).__name__
+        hint = "; the parameters are given at each step, optimizer.step(params, grads)"
         raise TypeError(
-            f"{type(optimizer).__name__}: {name} is {kind}, expected a number; the parameters are "
-            "given at each step, optimizer.step(params, grads)"
+            f"{type(optimizer).__name__}: {name} is {kind}, expected a number"
+            + (hint if name == "learning_rate" else "")
         )
     if not low <= value < high:
         raise ValueError(

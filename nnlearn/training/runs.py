@@ -15,6 +15,7 @@ from nnlearn.parameters import Parameters, checksum
 from nnlearn.training.checkpoints import load_checkpoint, save_checkpoint, write_into
 from nnlearn.training.history import History
 from nnlearn.training.optimizers import Optimizer
+from nnlearn.training.schedules import Schedule
 
 
 def shuffling_and_chance(
@@ -40,6 +41,13 @@ def called(function: Any) -> str:
         name += f" {zlib.crc32(repr((code.co_code, code.co_names, code.co_consts)).encode()):08x}"
     kind = type(function)
     return f"{function.__module__}.{name}" if name else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _described(setting: Any) -> Any:
+    """Return an optimizer's setting as it is; of a function, what it is and where it begins."""
+    if isinstance(setting, Schedule) or not callable(setting):
+        return setting
+    return f"{called(setting)}, {float(setting(1))!r} at first"
 
 
 class Run:
@@ -74,7 +82,7 @@ class Run:
     ) -> None:
         """Say in a few facts which run this is, so that a checkpoint of another is refused."""
         settings = {
-            name: value
+            name: _described(value)
             for name, value in vars(self.optimizer).items()
             if name not in ("memory", "steps") and not name.startswith("_")
         }
