@@ -31,12 +31,15 @@ def sinusoids(steps: int, width: int, start: int = 0, like: Array | None = None)
     Raises
     ------
     ValueError
-        If the width is odd.
+        If the width is odd, or `steps` is no whole number.
 
     Notes
     -----
-    After Vaswani et al. :cite:`vaswani2017`. Source: eq-sinusoids.
+    The angles are computed in float64: a late position in float32 would have lost its digits.
+    After Vaswani et al. :cite:`vaswani2017`. Source: eq-sinusoids, eq-sinusoid-shift.
     """
+    if not isinstance(steps, int | np.integer) or steps < 0:
+        raise ValueError(f"sinusoids: steps is {steps!r}, expected a whole number of at least 0")
     angles = _angles("sinusoids", np.arange(start, start + steps), width)
     waves = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(steps, width)
     return _like(waves, like)
