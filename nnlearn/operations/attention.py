@@ -40,15 +40,15 @@ def attention_weights(q: Array, k: Array, mask: Array | None = None) -> Array:
     xp = array_namespace(q, k)
     check_width("attention", q)
     scale = 1 / math.sqrt(q.shape[-1])
-    scores = (q * scale) @ xp.matrix_transpose(k)
+    scaled = q * scale
+    scores = scaled @ xp.matrix_transpose(k)
     p = _softmax(scores) if mask is None else _masked_softmax(scores, mask)
 
     def backward(dp: Array) -> Gradients:
         ds = p * (dp - xp.sum(dp * p, axis=-1, keepdims=True))  # eq-attention-ds
-        ds *= scale
         return (
-            lambda: ds @ k,  # eq-attention-dq
-            lambda: xp.matrix_transpose(ds) @ q,  # eq-attention-dk
+            lambda: ds @ k * scale,  # eq-attention-dq
+            lambda: xp.matrix_transpose(ds) @ scaled,  # eq-attention-dk
         )
 
     return p, backward

@@ -87,9 +87,9 @@ def blockwise_attention(
                 p = xp.exp(scores(rows, keys) - m[rows]) / l[rows]
                 dv[keys] = xp.matrix_transpose(p) @ do[rows]  # eq-attention-dv
                 dp = do[rows] @ xp.matrix_transpose(v[keys])  # eq-attention-dp
-                ds = p * (dp - mean_dp[rows]) * scale  # eq-blockwise-gradient
-                dq[rows] += ds @ k[keys]  # eq-attention-dq
-                dk[keys] = xp.matrix_transpose(ds) @ q[rows]  # eq-attention-dk
+                ds = p * (dp - mean_dp[rows])  # eq-blockwise-gradient
+                dq[rows] += ds @ k[keys] * scale  # eq-attention-dq
+                dk[keys] = xp.matrix_transpose(ds) @ scaled[rows]  # eq-attention-dk
             return dq, dk, dv
 
         found = once(gradients)
@@ -115,5 +115,7 @@ def _blocks(T: int, S: int, causal: bool, block: int) -> Iterator[tuple[Any, Any
 def _without_future(s: Array, rows: Any, keys: Any, before: int) -> Array:
     """Put -∞ where a key comes after its query, which stands `before` places after its row."""
     xp = array_namespace(s)
-    t, u = (xp.arange(part.start, part.stop, device=s.device) for _, part, _ in (rows, keys))
-    return xp.where(u[None, :] <= t[:, None] + before, s, -math.inf)  # eq-causal-mask
+    (_, t, _), (_, u, _) = rows, keys
+    at = xp.arange(t.start + before, t.stop + before, device=s.device)
+    of = xp.arange(u.start, u.stop, device=s.device)
+    return xp.where(of[None, :] <= at[:, None], s, -math.inf)  # eq-causal-mask

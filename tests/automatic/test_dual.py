@@ -169,6 +169,14 @@ def test_comparisons_have_no_tangent(space):
         assert nn.to_numpy(found).tolist() == [bool(e) for e in expected]
 
 
+def test_what_a_comparison_gives_is_looked_at_as_it_is(space):
+    """`any` takes arrays of True and False, which are no dual numbers."""
+    a = dual(space, [[1.0, 2.0], [3.0, 4.0]])
+    found = array_namespace(a).any(a > 2.5, axis=-1)
+    assert space.holds(found)
+    assert nn.to_numpy(found).tolist() == [False, True]
+
+
 def test_a_mask_of_dual_numbers_keeps_what_it_names(space):
     a = dual(space, [1.0, -2.0, 3.0], [4.0, 5.0, 6.0])
     kept = a[a > 0]
@@ -200,6 +208,7 @@ def test_constants_and_their_names(space):
         xp.zeros_like(a),
         xp.ones((1, 2), dtype=a.dtype, device=a.device),
         xp.empty_like(a),
+        xp.full((1, 2), 3.0, dtype=a.dtype, device=a.device),
     ):
         assert (made.shape, made.dtype, made.device) == (a.shape, a.dtype, a.device)
         assert not nn.to_numpy(made.tangent).any()
@@ -219,7 +228,7 @@ def test_what_dual_numbers_cannot_do_says_so():
         hash(a)
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "softplus", "relu", "leaky_relu", "tanh"])
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "relu", "leaky_relu", "tanh", "gelu"])
 def test_at_zero_forward_mode_takes_the_slope_that_backward_takes(name):
     """Written with max, min and abs, whose kinks are at 0: the smooth ones stay smooth there."""
     f, zero, one = getattr(nn, name), np.zeros(1), np.ones(1)

@@ -18,6 +18,9 @@ def chance():
 
 LABELS, TOKENS = np.array([0, 2, 1, 1]), np.array([[0, 2, 2], [3, 0, 1]])
 SEQUENCE = [(3, 2, 2), (2, 3)]
+LOOK = [(2, 3, 4), (2, 5, 4), (2, 5, 3)]  # queries, keys, values
+#: one sequence is causal; of the other the first query may look at nothing
+MAY = np.stack([nn.causal_mask(3, 5), np.arange(15).reshape(3, 5) > 6])
 POSITIVE = 10.0  # what is added, where an operation needs what is positive
 #: name: function of arrays, their shapes, and constants after them
 OPERATIONS = {
@@ -44,6 +47,18 @@ OPERATIONS = {
     "flatten": (nn.flatten, [(2, 3, 2)], []),
     "unflatten": (lambda x: nn.unflatten(x, (3, 2)), [(2, 6)], []),
     "embedding": (nn.embedding, [(4, 3)], [TOKENS]),
+    "attention": (nn.attention, LOOK, []),
+    "attention, masked": (nn.attention, LOOK, [MAY]),
+    "attention_weights": (nn.attention_weights, LOOK[:2], []),
+    "attention_weights, masked": (nn.attention_weights, LOOK[:2], [MAY]),
+    "blockwise_attention": (nn.blockwise_attention, LOOK, []),
+    "blockwise_attention, causal": (
+        lambda *a: nn.blockwise_attention(*a, causal=True, block=2),
+        LOOK,
+        [],
+    ),
+    "gelu": (nn.gelu, [(3, 4)], []),
+    "rotary": (lambda x: nn.rotary(x, 2), [(2, 3, 4)], []),
     "rnn": (nn.rnn, [*SEQUENCE, (3, 2), (3, 3), (3,)], []),
     "gru": (nn.gru, [*SEQUENCE, (9, 2), (9, 3), (9,)], []),
     "lstm": (nn.lstm, [*SEQUENCE, (2, 3), (12, 2), (12, 3), (12,)], []),
@@ -80,6 +95,11 @@ LAYERS = {
     "RNN": (nn.RNN(2, 3, last=True), (4, 2, 2)),
     "LSTM": (nn.LSTM(2, 3, learned_state=True), (4, 2, 2)),
     "GRU": (nn.GRU(2, 3), (4, 2, 2)),
+    "MultiHeadAttention": (nn.MultiHeadAttention(4, 2, causal=True, rotary=True), (3, 2, 4)),
+    "PositionalEncoding": (nn.PositionalEncoding(4, "learned", longest=5), (3, 2, 4)),
+    "Residual": (nn.Residual(nn.LayerNorm(3), nn.Dense(3, 3)), (4, 3)),
+    "TransformerBlock": (nn.TransformerBlock(4, 2, causal=True), (3, 2, 4)),
+    "GELU": (nn.GELU(), (2, 3)),
     "Flatten": (nn.Flatten(), (2, 3, 2)),
     "Unflatten": (nn.Unflatten(3, 2), (2, 6)),
     "TimeFirst": (nn.TimeFirst(), (2, 3, 2)),

@@ -42,6 +42,14 @@ MODELS = {
     ),
     "gru": (classified(nn.TimeFirst(), nn.GRU(2, 4, last=True)), (5, 3, 2)),
     "layer norm": (classified(nn.Dense(2, 4), nn.LayerNorm(4), nn.Tanh()), (5, 2)),
+    "attention": (
+        classified(
+            *(nn.TimeFirst(), nn.Dense(2, 4)),
+            nn.Residual(nn.MultiHeadAttention(4, 2, causal=True, rotary=True)),
+            *(nn.GELU(), nn.GRU(4, 4, last=True)),
+        ),
+        (5, 3, 2),
+    ),
     "batch norm": (classified(nn.Dense(2, 4), nn.BatchNorm(4), nn.Tanh()), (5, 2)),
 }
 

@@ -28,6 +28,13 @@ NETWORKS = {
         sequences(nn.LSTM(3, 4, last=True, learned_state=True)),
         lambda rng: rng.integers(0, 5, (8, 6)),
     ),
+    "transformer": (
+        nn.Sequential(
+            *(nn.Embedding(5, 4), nn.TimeFirst(), nn.PositionalEncoding(4)),
+            *(nn.TransformerBlock(4, 2, causal=True), nn.RNN(4, 3, last=True)),
+        ),
+        lambda rng: rng.integers(0, 5, (8, 6)),
+    ),
 }
 
 
