@@ -23,7 +23,7 @@ HELPERS = (
     *("cross_entropy_slope", "binary_cross_entropy_slope", "take_largest"),
     *("rnn_step_back", "lstm_step_back", "gru_step_back"),
     *("input_gradient", "_among_zeros", "scatter"),  # of windows
-    *("_one_of", "_in_turn", "filled", "_over_batch"),  # of layers
+    *("_one_of", "_in_turn", "filled", "_over_batch", "_summed"),  # of layers
     *("summed_to", "sum_of", "read_back", "_sum"),  # of arithmetic and of the tape
 )
 
@@ -279,6 +279,11 @@ def _faults_Assign(node):
         yield _with(node, targets=[_with(node.targets[0], elts=[second, first, *rest])])
     elif not isinstance(node.value, ast.IfExp) and not _is_nothing(node.value):
         yield _with(node, value=_negative(node.value))
+
+
+def _faults_AugAssign(node):
+    forgotten = ast.Assign([node.target], node.value)  # what was there
+    yield ast.copy_location(forgotten, node)
 
 
 def _is_nothing(node):

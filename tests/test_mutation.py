@@ -608,6 +608,149 @@ def single_rows(module):
         assert backward(value).dtype == "float32"
 
 
+LOOK = (2, 3, 4), (2, 5, 4), (2, 5, 2)  # queries, keys, values
+MAY = np.arange(30).reshape(2, 3, 5) % 7 > 1
+MAY[0, 1] = False  # this query may look at nothing
+
+
+def attention_weights(module):
+    """With a mask and without; both gradients wait."""
+    for keywords in ({}, {"mask": MAY}):
+        in_a_composition(module.attention_weights, *(normal(*s) for s in LOOK[:2]), **keywords)
+    q, k = (normal(*s) for s in LOOK[:2])
+    each_alone(module.attention_weights, q, k, dvalue=normal(2, 3, 5))
+    gradients = module.attention_weights.forward(q, k)[1](normal(2, 3, 5))
+    assert all(callable(gradient) for gradient in gradients)
+
+
+def attention(module):
+    """The same; and the way back to the scores is gone once for two, and for dv not at all."""
+    for keywords in ({}, {"mask": MAY}):
+        in_a_composition(module.attention, *(normal(*s) for s in LOOK), **keywords)
+    arrays, do, passes = [normal(*s) for s in LOOK], normal(2, 3, 2), []
+    each_alone(module.attention, *arrays, dvalue=do)
+    weights = module.attention_weights
+
+    class Counted:
+        def forward(*args):
+            p, backward = weights.forward(*args[1:])
+            return p, lambda dp: passes.append("back") or backward(dp)
+
+    module.attention_weights = Counted()
+    dq, dk, dv = module.attention.forward(*arrays)[1](do)
+    dv()
+    assert not passes
+    dq(), dk()
+    assert len(passes) == 1
+
+
+def blockwise_attention(module):
+    """Blocks that leave a remainder, causal and not; one way back for all gradients."""
+    operation = module.blockwise_attention
+    for keywords in ({"block": 2}, {"block": 2, "causal": True}, {}):
+        in_a_composition(operation, *(normal(*s) for s in LOOK), **keywords)
+    arrays, do = [normal(*s) for s in LOOK], normal(2, 3, 2)
+    each_alone(operation, *arrays, dvalue=do)
+    waiting = operation.forward(*arrays)[1](do)
+    assert all(gradient() is gradient() for gradient in waiting)
+
+
+def rotary(module):
+    in_a_composition(module.rotary, normal(2, 3, 4), start=2)
+
+
+def attention_layer(module):
+    """All forms, and from a memory on, into which no gradient flows."""
+    x, before = normal(3, 2, 4), normal(2, 2, 4)
+    for causal, turned in ((False, False), (True, False), (True, True)):
+        layer = module.MultiHeadAttention(4, 2, causal=causal, rotary=turned)
+        params = layer.init(seed=1, dtype="float64")
+        params.vector[...] += 0.3 * RNG.normal(size=params.vector.shape)
+        nn.check_gradients(layer, params, x)
+    memory = {}
+    layer(params, before, memory=memory)
+
+    @nn.differentiable
+    def later(vector, x):
+        here = nn.Parameters(vector, params.layout)
+        y, backward, _ = layer.forward(here, x, memory=dict(memory))
+
+        def gradients(dy):
+            dparams, dx = backward(lambda: dy)
+            return here.filled(dparams).vector, dx()
+
+        return y, gradients
+
+    in_a_composition(later, params.vector, x)
+
+
+def positions_layer(module):
+    """Sinusoids, which have no gradient, and learned positions, of which some are used."""
+    for layer in (
+        module.PositionalEncoding(4),
+        module.PositionalEncoding(4, "learned", longest=5),
+    ):
+        params = layer.init(seed=1, dtype="float64")
+        nn.check_gradients(layer, params, normal(3, 2, 4))
+        y, backward = nn.vjp(layer, params, normal(3, 2, 4), memory={"read": np.asarray(1)})
+        dy = normal(*y.shape)
+        grads, dx = backward(dy)
+        np.testing.assert_array_equal(dx, dy)
+        if "P" in grads:
+            np.testing.assert_allclose(grads["P"][1:4], dy.sum(axis=1), rtol=1e-14)
+            assert not grads["P"][[0, 4]].any()
+
+
+def residual(module):
+    """Two ways back; what comes in is computed once, and not before it is wanted."""
+    layer = module.Residual(nn.Dense(3, 3), nn.Tanh())
+    params, x, asked = layer.init(seed=1, dtype="float64"), normal(5, 3), []
+    nn.check_gradients(layer, params, x)
+    nn.check_gradients(module.Residual(layer, nn.Dense(3, 3)), init_of(layer, nn.Dense(3, 3)), x)
+    y, backward, _ = layer.forward(params, x)
+    dy = normal(*y.shape)
+    dparams, dx = backward(lambda: asked.append("dy") or dy)
+    assert not asked
+    dx()
+    for gradient in dparams.values():
+        gradient()
+    assert len(asked) == 1
+
+
+def init_of(*layers):
+    return nn.Sequential(*layers).init(seed=2, dtype="float64")
+
+
+def by_sequences(module):
+    """In groups of one sequence: the gradients of all add up, each is computed once."""
+    block = module.TransformerBlock(4, 2, causal=True)
+    nn.check_gradients(block, block.init(seed=1, dtype="float64"), normal(3, 3, 4))
+    w, passes = normal(2), []
+
+    def run(x):
+        def backward(dy):
+            passes.append("back")
+            dw = {
+                "a": lambda: np.sum(dy() * x).reshape(1),
+                "b": lambda: 2 * np.sum(dy()).reshape(1),
+            }
+            return dw, lambda: dy() * w[0]
+
+        return x * w[0] + 2 * w[1], backward, {}
+
+    x, dy = normal(2, 3, 4), normal(2, 3, 4)
+    y, backward = module.by_sequences(run, x, ["a", "b"], 1)
+    np.testing.assert_array_equal(y, x * w[0] + 2 * w[1])
+    dparams, dx = backward(lambda: dy)
+    assert not passes
+    for _ in range(2):
+        np.testing.assert_allclose(dparams["a"](), [np.sum(dy * x)], rtol=1e-13)
+        np.testing.assert_allclose(dparams["b"](), [2 * np.sum(dy)], rtol=1e-13)
+        np.testing.assert_array_equal(dx(), dy * w[0])
+    assert list(dparams) == ["a", "b"]
+    assert len(passes) == 3
+
+
 def shared_parameters(module):
     """Parameters that two models use, and one of which remembers something."""
     state = nn.Parameters(normal(1), {"mean": (1,)})
@@ -721,6 +864,10 @@ JUDGES = {
     },
     "nnlearn.automatic.tape": {"Tape.read_back": tape, "record.forward": tape, "_sum": tape},
     "nnlearn.derivative": {"vjp": vjp},
+    "nnlearn.layers.attention": {
+        f"MultiHeadAttention.{part}": attention_layer
+        for part in ("_attend", "_projected", "_placed")
+    },
     "nnlearn.layers.dense": {
         "Dropout.operation": inference(lambda module: module.Dropout(0.5)),
     },
@@ -732,12 +879,18 @@ JUDGES = {
     "nnlearn.layers.normalization": {
         "BatchNorm._inference": inference(lambda module: module.BatchNorm(3, eps=0.1)),
     },
+    "nnlearn.layers.positions": {"PositionalEncoding._added": positions_layer},
     "nnlearn.layers.recurrent": {
         "Recurrent._read": recurrent_layers,
         "_over_batch": recurrent_layers,
         "Embedding.operation": embedding_layer,
     },
     "nnlearn.layers.sequential": {"Sequential.forward": in_a_row, "_in_turn": in_a_row},
+    "nnlearn.layers.transformer": {
+        "Residual.forward": residual,
+        "by_sequences": by_sequences,
+        "_summed": by_sequences,
+    },
     "nnlearn.operations.activations": {
         **{n: IN_FEW_KERNELS[n] for n in ("sigmoid", "tanh", "relu", "leaky_relu", "softplus")},
         "softmax": activation("softmax"),
@@ -759,6 +912,11 @@ JUDGES = {
         "_with_new_axes": item,
         "sum_of": shared_parameters,
     },
+    "nnlearn.operations.attention": {
+        "attention_weights": attention_weights,
+        "attention": attention,
+    },
+    "nnlearn.operations.blockwise_attention": {"blockwise_attention": blockwise_attention},
     "nnlearn.operations.convolution": {
         "conv2d": conv2d,
         "input_gradient": input_gradient,
@@ -772,6 +930,7 @@ JUDGES = {
         "discriminator_loss": two_players("discriminator_loss"),
         "generator_loss": generator_loss,
     },
+    "nnlearn.operations.gelu": {"gelu": activation("gelu", at_zero=0.5)},
     "nnlearn.operations.gru": {"gru": RECURRENT_IN_FEW_KERNELS["gru"]},
     "nnlearn.operations.losses": {
         "mean_squared_error": loss("mean_squared_error"),
@@ -788,6 +947,7 @@ JUDGES = {
         "max_pool2d": pooling("max_pool2d"),
         "avg_pool2d": pooling("avg_pool2d"),
     },
+    "nnlearn.operations.positions": {"rotary": rotary},
     "nnlearn.operations.regularization": {"dropout": dropout},
     "nnlearn.operations.reshaping": {
         "flatten": flatten,
@@ -882,7 +1042,7 @@ CASES = [(module, where) for module, judges in JUDGES.items() for where in judge
 
 
 def test_every_backward_function_has_a_judge():
-    found = [(m, where) for m in MODULES for where, _ in backwards(read(m))]
+    found = {(m, where) for m in MODULES for where, _ in backwards(read(m))}
     assert sorted(found) == sorted(CASES)
 
 

@@ -34,6 +34,7 @@ def attention_weights(q: Array, k: Array, mask: Array | None = None) -> Array:
 
     Notes
     -----
+    NaN and infinite scores give what they give in `nn.softmax`; masked ones, whatever they are, 0.
     Source: eq-attention-weights, eq-causal-mask; its gradients are eq-attention-ds,
     eq-attention-dq and eq-attention-dk.
     """
@@ -83,7 +84,8 @@ def attention(q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
 
     Notes
     -----
-    After Vaswani et al. :cite:`vaswani2017`. Source: eq-attention; its gradients are
+    After Vaswani et al. :cite:`vaswani2017`. A value that no query may look at must be finite all
+    the same: 0 times NaN is NaN. Source: eq-attention; its gradients are
     eq-attention-dv, and those of the weights.
     """
     xp = array_namespace(q, k, v)

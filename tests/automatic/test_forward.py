@@ -20,7 +20,7 @@ LABELS, TOKENS = np.array([0, 2, 1, 1]), np.array([[0, 2, 2], [3, 0, 1]])
 SEQUENCE = [(3, 2, 2), (2, 3)]
 LOOK = [(2, 3, 4), (2, 5, 4), (2, 5, 3)]  # queries, keys, values
 #: one sequence is causal; of the other the first query may look at nothing
-MAY = np.stack([nn.causal_mask(3, 5), np.arange(15).reshape(3, 5) > 6])
+MAY = np.stack([np.tri(3, 5, 2, bool), np.arange(15).reshape(3, 5) > 6])
 POSITIVE = 10.0  # what is added, where an operation needs what is positive
 #: name: function of arrays, their shapes, and constants after them
 OPERATIONS = {

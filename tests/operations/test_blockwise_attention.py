@@ -79,10 +79,16 @@ def test_blockwise_attention(space, causal, shape, T, S, d, e, block, dtype, lay
 
 
 @pytest.mark.parametrize("block", [1, 2, 7, 12, 13, 128])
-@pytest.mark.parametrize(("T", "causal"), [(9, False), (13, True), (5, True), (1, True)])
-@given(shape=st.sampled_from([(), (2,), (2, 3)]), dtype=dtypes, layout=layouts, seed=seeds)
-def test_the_same_as_in_one_piece(space, block, T, causal, shape, dtype, layout, seed):
+@given(
+    form=st.sampled_from([(9, False), (13, True), (5, True), (1, True)]),
+    shape=st.sampled_from([(), (2,), (2, 3)]),
+    dtype=dtypes,
+    layout=layouts,
+    seed=seeds,
+)
+def test_the_same_as_in_one_piece(space, block, form, shape, dtype, layout, seed):
     """Value and gradients, whatever the blocks are, with what is left over and with none."""
+    T, causal = form
     arrays = [a.astype(dtype) for a in drawn(shape, T, 13, 4, 3, seed)]
     placed = [place(space, a, layout) for a in arrays]
     mask = space.array(mask_of(True, T, 13)) if causal else None
