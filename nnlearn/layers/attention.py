@@ -43,8 +43,8 @@ class MultiHeadAttention(Layer):
     Raises
     ------
     ValueError
-        If the width is no multiple of the number of heads; in a call, if a memory comes to a layer
-        that is not causal.
+        If the width is no multiple of the number of heads, or rotary positions leave one component
+        of a head over; in a call, if a memory comes to a layer that is not causal.
 
     Notes
     -----
@@ -66,6 +66,11 @@ class MultiHeadAttention(Layer):
         if width % heads:
             raise ValueError(
                 f"MultiHeadAttention: width is {width} and heads is {heads}, expected a multiple"
+            )
+        if rotary and (width // heads) % 2:
+            raise ValueError(
+                f"MultiHeadAttention: width is {width} and heads is {heads}, expected an even "
+                "number of components for each head, which rotary positions turn in pairs"
             )
         self.causal, self.rotary, self.initializer = causal, rotary, initializer
 
@@ -120,14 +125,16 @@ class MultiHeadAttention(Layer):
 
     def _projected(self, params: Parameters, x: Array) -> Any:
         """Compute queries, keys and values (N, h, T, d), all heads in one product."""
-        if x.ndim != 3:
-            raise ValueError(f"x has shape {x.shape}, expected (T, N, D), time first")
-        xp = array_namespace(x)
+        if x.ndim != 3 or x.shape[-1] != self.width:
+            raise ValueError(
+                f"x has shape {x.shape}, expected (T, N, D), time first, with D = {self.width}"
+            )
         z, backward_z = dense.forward(x, params["W_qkv"], params["b_qkv"])
         D = self.width
 
         def backward(*dheads: Array) -> Any:
-            return backward_z(xp.concat([self._joined(d) for d in dheads], axis=-1))
+            joined = [self._joined(d) for d in dheads]
+            return backward_z(array_namespace(*joined).concat(joined, axis=-1))
 
         return (*(self._split(z[..., i * D : (i + 1) * D]) for i in range(3)), backward)
 
@@ -157,6 +164,6 @@ class MultiHeadAttention(Layer):
             raise ValueError("memory was given, expected none: only a causal layer reads in pieces")
         if not memory:
             return k, v, 0
-        xp = array_namespace(k)
+        xp = array_namespace(k, memory["k"])
         k, v = xp.concat([memory["k"], k], axis=-2), xp.concat([memory["v"], v], axis=-2)
         return k, v, int(memory["k"].shape[-2])

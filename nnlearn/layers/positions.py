@@ -88,11 +88,11 @@ class PositionalEncoding(Layer):
             return x + sinusoids(x.shape[0], self.width, start, like=x)[:, None, :], lambda dy: dy
         if self.longest is not None and stop > self.longest:
             raise ValueError(f"x goes on to position {stop}, expected at most {self.longest}")
-        xp = array_namespace(x)
         P = params["P"]
 
         def backward(dy: Array) -> Gradients:
-            dP = xp.zeros_like(P)
+            xp = array_namespace(dy)
+            dP = xp.zeros(P.shape, dtype=dy.dtype, device=dy.device)
             dP[start:stop, :] = xp.sum(dy, axis=1)
             return dy, dP
 

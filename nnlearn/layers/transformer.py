@@ -200,9 +200,13 @@ def by_sequences(
         done = once(lambda: in_blocks(part, sequences, numbers_each))
         total = once(lambda: _summed([dparams for dparams, _ in done()]))
         waiting = {name: functools.partial(_named, total, name) for name in names}
-        return waiting, lambda: xp.concat([dx for _, dx in done()], axis=1)
+        return waiting, lambda: _side_by_side([dx for _, dx in done()])
 
-    return xp.concat([y for _, y, _, _ in passes], axis=1), backward
+    return _side_by_side([y for _, y, _, _ in passes]), backward
+
+
+def _side_by_side(groups: list[Array]) -> Array:
+    return groups[0] if len(groups) == 1 else array_namespace(*groups).concat(groups, axis=1)
 
 
 def _summed(parts: list[dict[str, Array]]) -> dict[str, Array]:

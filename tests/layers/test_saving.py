@@ -27,6 +27,19 @@ MODELS = {
     "RNN": (nn.RNN(3, 4, last=True, initializer=nn.initializers.he), SEQUENCE),
     "LSTM": (nn.LSTM(3, 4, forget_bias=2.5, learned_state=True), SEQUENCE),
     "GRU": (nn.GRU(3, 4, update_bias=1.5, last=True), SEQUENCE),
+    "MultiHeadAttention": (nn.MultiHeadAttention(4, 2, causal=True, rotary=True), (5, 2, 4)),
+    "PositionalEncoding": (nn.PositionalEncoding(3, "learned", longest=7), SEQUENCE),
+    "Residual": (
+        nn.Residual(nn.LayerNorm(6), nn.Residual(nn.Dense(6, 6), nn.GELU()), nn.Dense(6, 6)),
+        ROWS,
+    ),
+    "TransformerBlock": (
+        nn.Sequential(
+            nn.TransformerBlock(4, 2, hidden=5, causal=True, rotary=True, dropout=0.1),
+            nn.Residual(nn.TransformerBlock(4, 1, norm="post"), nn.Dense(4, 4)),
+        ),
+        (5, 2, 4),
+    ),
     "TimeFirst": (nn.TimeFirst(), SEQUENCE),
     "Flatten": (nn.Flatten(), IMAGE),
     "Unflatten": (nn.Unflatten(3, 2, 1), ROWS),
