@@ -228,3 +228,24 @@ def test_networks_on_every_namespace(space, rng):
     assert space.holds(grads.vector)
     np.testing.assert_array_equal(nn.to_numpy(grads.vector), nn.to_numpy(expected.vector))
     np.testing.assert_array_equal(nn.to_numpy(dx), nn.to_numpy(dx_expected))
+
+
+def test_attention_written_out_and_in_one_line(space, rng):
+    """Scores, weights and mean, line by line: the gradients that `nn.attention` derives."""
+    arrays = [space.array(rng.normal(size=s)) for s in [(3, 4), (5, 4), (5, 2)]]
+    mask = space.array(np.tri(3, 5, 2, bool))
+    hidden = space.array(np.where(np.tri(3, 5, 2, bool), 0.0, -np.inf))
+    cases = [
+        (lambda q, k, v: nn.softmax(q @ k.T / 2) @ v, nn.attention),
+        (lambda q, k, v: nn.softmax(q @ k.T / 2 + hidden) @ v, lambda *a: nn.attention(*a, mask)),
+        (
+            lambda q, k, v: nn.attention_weights(q, k, mask) @ v,
+            lambda *a: nn.blockwise_attention(*a, causal=True, block=2),
+        ),
+    ]
+    for written_out, in_one_line in cases:
+        value, backward = nn.vjp(nn.record(written_out), *arrays)
+        expected, expected_backward = nn.vjp(nn.record(in_one_line), *arrays)
+        close(nn.to_numpy(value), nn.to_numpy(expected), 1e-14, "value")
+        for ours, theirs in zip(backward(value), expected_backward(value), strict=True):
+            close(nn.to_numpy(ours), nn.to_numpy(theirs), 1e-13, "gradient")
