@@ -690,7 +690,7 @@ def positions_layer(module):
         module.PositionalEncoding(4),
         module.PositionalEncoding(4, "learned", longest=5),
     ):
-        params = layer.init(seed=1, dtype="float64")
+        params, (x,) = layer.init(seed=1, dtype="float64"), single(normal(3, 2, 4))
         nn.check_gradients(layer, params, normal(3, 2, 4))
         y, backward = nn.vjp(layer, params, normal(3, 2, 4), memory={"read": np.asarray(1)})
         dy = normal(*y.shape)
@@ -699,6 +699,8 @@ def positions_layer(module):
         if "P" in grads:
             np.testing.assert_allclose(grads["P"][1:4], dy.sum(axis=1), rtol=1e-14)
             assert not grads["P"][[0, 4]].any()
+            dP = layer.forward(layer.init(), x)[1](lambda: x)[0]["P"]()
+            assert dP.dtype == "float32"
 
 
 def residual(module):
