@@ -699,7 +699,7 @@ def positions_layer(module):
         if "P" in grads:
             np.testing.assert_allclose(grads["P"][1:4], dy.sum(axis=1), rtol=1e-14)
             assert not grads["P"][[0, 4]].any()
-            dP = layer.forward(layer.init(), x)[1](lambda: x)[0]["P"]()
+            dP = layer.forward(layer.init(), x)[1](lambda x=x: x)[0]["P"]()
             assert dP.dtype == "float32"
 
 
