@@ -31,13 +31,26 @@ def gelu(z: Array) -> Array:
     """
     xp = array_namespace(z)
     low = xp.maximum(z, -10.0)  # below, the gate is 0, and so it is at -∞
-    near = xp.minimum(low, 10.0)  # beyond, the tanh is 1, and no cube overflows
-    square = near * near
-    t = xp.tanh(near * (SLOPE + SLOPE * CUBE * square))
-    gate = 0.5 + 0.5 * t  # Φ(z)
+
+    def clamped() -> Array:  # beyond, the tanh is 1, and no cube overflows
+        return xp.minimum(low, 10.0)
+
+    near = clamped()
+    t = SLOPE * CUBE * near * near
+    t += SLOPE
+    t *= near
+    gate = xp.tanh(t)
+    gate *= 0.5
+    gate += 0.5  # Φ(z)
 
     def backward(da: Array) -> Gradients:  # eq-gelu-derivative
-        density = 0.5 * (1 - t * t) * (SLOPE + 3 * SLOPE * CUBE * square)
-        return da * (gate + near * density)
+        near = clamped()  # computed again sooner than read again from the memory
+        density = 6 * SLOPE * CUBE * near * near
+        density += 2 * SLOPE
+        density *= gate
+        density *= 1 - gate
+        density *= near
+        density += gate
+        return da * density
 
     return low * gate, backward

@@ -194,7 +194,7 @@ def test_groups_of_sequences_give_what_all_together_give(norm, size, monkeypatch
     dparams, dx = backward(dy)
     assert [len(groups) for groups in seen] == [1, 1]
     seen.clear()
-    grouped(monkeypatch, size * 5 * 6)
+    grouped(monkeypatch, size * (7 * 5 * 6 // 8))
     y_groups, backward = nn.vjp(block, params, x)
     dparams_groups, dx_groups = backward(dy)
     assert [len(groups) for groups in seen] == [-(-7 // size)] * 2
