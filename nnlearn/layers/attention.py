@@ -11,7 +11,7 @@ from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Draw, Layer
 from nnlearn.layers.settings import ATTENTION
-from nnlearn.operations.attention import attention
+from nnlearn.operations.attention import attention, attention_weights
 from nnlearn.operations.dense import dense
 from nnlearn.operations.masks import causal_mask
 from nnlearn.operations.positions import rotary
@@ -101,6 +101,30 @@ class MultiHeadAttention(Layer):
     ) -> Any:
         """Return ``value, backward, state`` of a sequence that comes whole."""
         return self._attend(params, x, None)
+
+    def weights(self, params: Parameters, x: Array) -> Array:
+        """Return how much each position looks at each other one, head by head: to be drawn.
+
+        Parameters
+        ----------
+        params : Parameters
+            Of this layer.
+        x : array, shape (T, N, D)
+            What comes into this layer, time first.
+
+        Returns
+        -------
+        array, shape (N, h, T, T)
+            Row t holds the weights of position t, with sum 1.
+
+        Notes
+        -----
+        Source: eq-attention-weights, eq-heads.
+        """
+        q, k, _, _ = self._projected(params, x)
+        (queries, _), (keys, _) = self._placed(q, 0), self._placed(k, 0)
+        mask = causal_mask(x.shape[0], like=x) if self.causal else None
+        return attention_weights(queries, keys, mask)
 
     def _attend(self, params: Parameters, x: Array, memory: Mapping[str, Array] | None) -> Any:
         q, k, v, backward_in = self._projected(params, x)
