@@ -43,18 +43,16 @@ def main():
         print(fast_paths.table(found))
         measuring.write(options.out / "fast_paths.json", found)
         return
-    if options.more:
-        found = measuring.steps([*MORE, *ONE], options.rounds, settings)
-        print(drawing.table(found))
-        measuring.write(options.out / "more.json", found)
-        return
+    known = [*MORE, *ONE] if options.more else list(NETWORKS)
     for network in options.networks:
-        if network not in NETWORKS:
-            parser.error(f"no network {network!r}; there are {', '.join(NETWORKS)}")
-    found = measuring.steps(options.networks or list(NETWORKS), options.rounds, settings)
+        if network not in known:
+            parser.error(f"no network {network!r}; there are {', '.join(known)}")
+    found = measuring.steps(options.networks or known, options.rounds, settings)
     print(drawing.table(found))
-    if not options.networks:  # only a whole comparison replaces the last one
-        measuring.write(options.out / "steps.json", found)
+    if options.networks:
+        return  # only a whole comparison replaces the last one
+    measuring.write(options.out / f"{'more' if options.more else 'steps'}.json", found)
+    if not options.more:
         drawing.steps(found, options.out / "steps.png")
 
 

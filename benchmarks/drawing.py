@@ -37,11 +37,14 @@ def table(found):
     ]
     for network in found["networks"].values():
         programs = network["programs"]
+        title = network["title"]
+        if "machine" in network:  # measured on another one than the rest
+            title += f", on {network['machine']}"
         for row, (name, report) in enumerate(programs.items()):
             seconds, torch = report["seconds"], programs.get("torch", report)["seconds"]
             ratios = [s / t for s, t in zip(seconds, torch, strict=True)]
             lines.append(
-                f"| {network['title'] if row == 0 else ''} | {NAMES[name]} | "
+                f"| {title if row == 0 else ''} | {NAMES[name]} | "
                 f"{spread(seconds, 1e3, 1)} | {spread(ratios)} | "
                 f"{statistics.median(report['mebibytes']):.0f} |"
             )

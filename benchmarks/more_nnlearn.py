@@ -34,12 +34,25 @@ def colour():
     return model, x, labels, nn.SGD(0.01, momentum=0.9)
 
 
+def transformer():
+    """Return a Transformer that tells of each token the next one, tokens and its optimizer."""
+    blocks = [
+        nn.TransformerBlock(shape.width, shape.heads, causal=True) for _ in range(shape.depth)
+    ]
+    model = nn.Sequential(
+        nn.Embedding(shape.classes, shape.width), *blocks, nn.Dense(shape.width, shape.classes)
+    )
+    x, labels = generator.integers(0, shape.classes, (2, shape.steps, shape.batch))
+    return model, x, labels, nn.Adam()
+
+
 MAKERS = {
     "gru": lambda: sequences(nn.GRU(shape.inputs, shape.units)),
     "stacked": lambda: sequences(
         nn.LSTM(shape.inputs, shape.units), nn.LSTM(shape.units, shape.units)
     ),
     "colour": colour,
+    "transformer": transformer,
 }
 model, x, labels, optimizer = MAKERS[name]()
 x, labels, params = nn.asarray(x), nn.asarray(labels), model.init(seed=0)

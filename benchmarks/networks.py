@@ -149,6 +149,27 @@ def colour(batch, first, second):
     return Network(title, products, Shape(batch=batch, first=first, second=second))
 
 
+def transformer(steps, width, heads, depth, batch, classes):
+    hidden = 4 * width
+    title = (
+        f"Transformer, {steps} steps, {depth} causal blocks of width {width}, {heads} heads, batch "
+        f"{batch}, {classes} classes at each step, Adam"
+    )
+    rows, looks = steps * batch, depth * batch * heads
+    products = [
+        *(p for _ in range(depth) for p in layer(rows, width, 3 * width)),
+        *(p for _ in range(depth) for p in layer(rows, width, width)),
+        *(p for _ in range(depth) for p in layer(rows, width, hidden)),
+        *(p for _ in range(depth) for p in layer(rows, hidden, width)),
+        Product(steps, width // heads, steps, times=2 * looks),  # scores, gradient of the weights
+        Product(steps, steps, width // heads, times=4 * looks),  # values; queries, keys, values
+        *layer(rows, width, classes),
+    ]
+    names = ("steps", "width", "heads", "depth", "batch", "classes")
+    values = (steps, width, heads, depth, batch, classes)
+    return Network(title, products, Shape(**dict(zip(names, values, strict=True))))
+
+
 def one_mlp(mlp):
     """Return what an MLP does with one example, without learning; so below."""
     sizes = mlp.shape.sizes
@@ -205,6 +226,7 @@ MORE = {
     "gru": gru(steps=128, inputs=64, units=256, batch=32, classes=64),
     "stacked": stacked(steps=64, inputs=64, units=256, batch=32, classes=64),
     "colour": colour(batch=32, first=64, second=128),
+    "transformer": transformer(steps=128, width=256, heads=4, depth=2, batch=32, classes=64),
 }
 #: models of NETWORKS that look at one example; their program is `one`
 ONE = {

@@ -5,6 +5,7 @@ import runpy
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pytest
 import torch
 
@@ -43,6 +44,7 @@ SMALL_MORE = {
     "gru": networks.gru(steps=3, inputs=4, units=5, batch=2, classes=6),
     "stacked": networks.stacked(steps=3, inputs=4, units=5, batch=2, classes=6),
     "colour": networks.colour(batch=2, first=3, second=4),
+    "transformer": networks.transformer(steps=3, width=8, heads=2, depth=2, batch=2, classes=6),
 }
 
 
@@ -69,6 +71,51 @@ def test_a_model_of_the_table_looks_at_one_example(network, library, monkeypatch
     assert names["x"].shape[1 if network == "lstm" else 0] == shape.batch  # which is not 1
 
 
+def test_a_transformer_computes_the_same_in_both_libraries(monkeypatch):
+    """The value, and what one step of Adam makes of it, from the same parameters."""
+    monkeypatch.setitem(MORE, "transformer", SMALL_MORE["transformer"])
+    monkeypatch.setattr("sys.argv", ["more", "transformer"])
+    monkeypatch.setattr(timing, "report", lambda step: None)
+    ours = runpy.run_module("benchmarks.more_nnlearn")
+    theirs = runpy.run_module("benchmarks.more_torch")
+    model, params = theirs["model"], ours["params"]
+    with torch.no_grad():  # both declare them in the same order, but for a block's norms
+        names = iter(params.values())
+        for layer in model:
+            parts = [layer] if not hasattr(layer, "look") else [
+                *(layer.norm1, layer.look.qkv, layer.look.out, layer.norm2),
+                *(layer.think[0], layer.think[2]),
+            ]  # fmt: skip
+            for p in (p for part in parts for p in part.parameters()):
+                p.copy_(torch.tensor(next(names)))
+        assert next(names, None) is None
+    for seen in range(2):
+        logits = theirs["model"](torch.tensor(ours["x"].T.copy())).detach().numpy()
+        ours_logits = ours["model"](params, ours["x"])
+        np.testing.assert_allclose(ours_logits, logits.transpose(1, 0, 2), atol=2e-5)
+        if seen == 0:
+            theirs["x"].copy_(torch.tensor(ours["x"].T.copy()))
+            theirs["labels"].copy_(torch.tensor(ours["labels"].T.copy()))
+            ours["step"]()
+            theirs["step"]()
+    assert not np.allclose(ours_logits, first_logits(ours), atol=1e-3)  # it has moved
+
+
+def first_logits(ours):
+    return ours["model"](ours["model"].init(seed=0), ours["x"])
+
+
+def test_a_row_of_another_machine_says_so():
+    path = ROOT / "benchmarks" / "results" / "more.json"
+    found = json.loads(path.read_text(encoding="utf-8"))
+    row = found["networks"]["transformer"] | {"machine": "Elsewhere, 3 cores"}
+    text = drawing.table(
+        found | {"networks": {"transformer": row, "gru": found["networks"]["gru"]}}
+    )
+    assert text.count("Adam, on Elsewhere, 3 cores |") == 1
+    assert "classes at each step, Adam | nnlearn" in text
+
+
 def test_operations_of_the_other_networks():
     steps = 128 * 32
     gru = 2 * steps * (2 * 64 * 768 + 3 * 256 * 768 + 3 * 256 * 64)
@@ -79,6 +126,9 @@ def test_operations_of_the_other_networks():
     pixels = 32 * 32 * 32
     convolutions = 2 * 27 * 64 * pixels + 3 * 576 * 64 * pixels + 3 * 576 * 128 * pixels // 4
     assert MORE["colour"].operations == 2 * (convolutions + 3 * 32 * 8192 * 10)
+    steps, width = 128 * 32, 256
+    block = 3 * 12 * width**2 + 6 * 128 * width  # 6 products of each head's T × T numbers
+    assert MORE["transformer"].operations == 2 * steps * (2 * block + 3 * width * 64)
     assert ONE["one_mlp"].operations == 2 * (784 * 512 + 512 * 256 + 256 * 10)
     cnn = 784 * 25 * 32 + 196 * 288 * 64 + 3136 * 128 + 1280
     assert ONE["one_cnn"].operations == 2 * cnn
