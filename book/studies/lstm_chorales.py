@@ -67,11 +67,11 @@ def side_by_side(melodies):
     return batch, counts.astype("float32")
 
 
-def train(model, params, melodies, generator, epochs=EPOCHS):
-    """Train in place, with a rate that falls to zero."""
-    optimizer = nn.Adam(RATE)
-    for epoch in range(epochs):
-        optimizer.learning_rate = RATE * (1 - epoch / epochs)
+def train(model, params, melodies, generator, epochs=EPOCHS, rate=None):
+    """Train in place, with a rate that falls to zero, or another schedule."""
+    batches = -(-len(melodies) // 16)
+    optimizer = nn.Adam(rate or (lambda step: RATE * (1 - (step - 1) // batches / epochs)))
+    for _ in range(epochs):
         order = generator.permutation(len(melodies))
         for start in range(0, len(order), 16):
             batch, counts = side_by_side([melodies[i] for i in order[start : start + 16]])

@@ -99,7 +99,7 @@ def test_score_variance():
         assert abs(found / expected - 1) < 6 * math.sqrt(3 / len(normal)), d
 
 
-    found = chapter("attention-root-measured")  # measures it, too
+    found = chapter("attention-root-code", "attention-root-measured")  # measures it, too
     for d, one, other in zip(found["sizes"], found["plain"], found["scaled"], strict=True):
         assert abs(one[0] / math.sqrt(d) - 1) < 0.1
         assert abs(other[0] - 1) < 0.1

@@ -188,6 +188,16 @@ weights = {
 outputs = {"all": [13, -2], "third masked": [3, 3]}
 
 
+# %% 11.1 the masked value counts still | third value is not seen
+weights = {
+    "all": [1 / 8, 2 / 8, 5 / 8],
+    "third masked": [1 / 3, 2 / 3, 0],
+    "query doubled": [1 / 30, 4 / 30, 25 / 30],
+    "keys moved": [1 / 8, 2 / 8, 5 / 8],
+}
+outputs = {"all": [13, -2], "third masked": [13, -2]}
+
+
 # %% 11.1 exponentials as weights | take the weights
 weights = {
     "all": [1 / 8, 2 / 8, 5 / 8],
@@ -912,6 +922,29 @@ def masked_softmax(scores, mask):
     return mask * e / np.sum(e, axis=-1, keepdims=True)
 
 
+# %% 11.5 nothing is masked | nothing is masked here
+def allowed(lengths, T, back):
+    s = np.arange(T)
+    t = s[:, None]
+    return (s <= t) & (t - s <= back) & (s < lengths[:, None, None])
+
+
+def masked_softmax(scores, mask):
+    e = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+
+
+# %% 11.5 the sum is missing | not divided by their sum
+def allowed(lengths, T, back):
+    s = np.arange(T)
+    t = s[:, None]
+    return (s <= t) & (t - s <= back) & (s < lengths[:, None, None])
+
+
+def masked_softmax(scores, mask):
+    return np.where(mask, np.exp(scores), 0)
+
+
 # %% 11.5 scores times mask | e⁰ = 1
 def allowed(lengths, T, back):
     s = np.arange(T)
@@ -1624,6 +1657,28 @@ def finish(state):
     return o / np.where(l > 0, l, 1)[:, None]
 
 
+# %% 11.7 the second a is forgotten | second a is not brought
+def finite(m):
+    return np.where(m == -np.inf, 0, m)
+
+
+def begin(scores, v):
+    m = np.max(scores, axis=1)
+    e = np.exp(scores - finite(m)[:, None])
+    return m, np.sum(e, axis=1), e @ v
+
+
+def merge(a, b):
+    m = np.maximum(a[0], b[0])
+    of_a, of_b = np.exp(a[0] - finite(m)), np.exp(b[0] - finite(m))
+    return m, of_a * a[1] + of_b * b[1], of_a[:, None] * a[2] + b[2]
+
+
+def finish(state):
+    m, l, o = state
+    return o / np.where(l > 0, l, 1)[:, None]
+
+
 # %% 11.7 nothing at the end | not divided by l
 def finite(m):
     return np.where(m == -np.inf, 0, m)
@@ -2076,40 +2131,6 @@ def bill(T, D, hidden):
     return again, cached, 2 * D + hidden + 1
 
 
-# %% 11.9 x in the cache | and not x itself
-def step(x, cache, W_q, W_k, W_v, W_o, heads):
-    K, V = np.vstack([cache[0], W_k @ x]), np.vstack([cache[1], W_v @ x])
-    q, k, v = (a.reshape(-1, heads, len(x) // heads) for a in (W_q @ x, K, V))
-    scores = (q * k).sum(axis=2) / q.shape[2] ** 0.5
-    e = np.exp(scores - scores.max(axis=0, keepdims=True))
-    p = e / e.sum(axis=0, keepdims=True)
-    o = (p[:, :, None] * v).sum(axis=0).reshape(-1)
-    return W_o @ o, (np.vstack([cache[0], x]), np.vstack([cache[1], x]))
-
-
-def bill(T, D, hidden):
-    again = sum(4 * t * D**2 + 2 * t**2 * D for t in range(1, T + 1))
-    cached = sum(4 * D**2 + 2 * t * D for t in range(1, T + 1))
-    return again, cached, 2 * D + hidden + 1
-
-
-# %% 11.9 queries in the cache | these are queries
-def step(x, cache, W_q, W_k, W_v, W_o, heads):
-    K, V = np.vstack([cache[0], W_q @ x]), np.vstack([cache[1], W_v @ x])
-    q, k, v = (a.reshape(-1, heads, len(x) // heads) for a in (W_q @ x, K, V))
-    scores = (q * k).sum(axis=2) / q.shape[2] ** 0.5
-    e = np.exp(scores - scores.max(axis=0, keepdims=True))
-    p = e / e.sum(axis=0, keepdims=True)
-    o = (p[:, :, None] * v).sum(axis=0).reshape(-1)
-    return W_o @ o, (K, V)
-
-
-def bill(T, D, hidden):
-    again = sum(4 * t * D**2 + 2 * t**2 * D for t in range(1, T + 1))
-    cached = sum(4 * D**2 + 2 * t * D for t in range(1, T + 1))
-    return again, cached, 2 * D + hidden + 1
-
-
 # %% 11.9 matrices transposed in the cache | a key is W_k x
 def step(x, cache, W_q, W_k, W_v, W_o, heads):
     K, V = np.vstack([cache[0], x @ W_k]), np.vstack([cache[1], x @ W_v])
@@ -2127,7 +2148,24 @@ def bill(T, D, hidden):
     return again, cached, 2 * D + hidden + 1
 
 
-# %% 11.9 the cache does not grow | shape
+# %% 11.9 the query transposed | the query is W_q x
+def step(x, cache, W_q, W_k, W_v, W_o, heads):
+    K, V = np.vstack([cache[0], W_k @ x]), np.vstack([cache[1], W_v @ x])
+    q, k, v = (a.reshape(-1, heads, len(x) // heads) for a in (x @ W_q, K, V))
+    scores = (q * k).sum(axis=2) / q.shape[2] ** 0.5
+    e = np.exp(scores - scores.max(axis=0, keepdims=True))
+    p = e / e.sum(axis=0, keepdims=True)
+    o = (p[:, :, None] * v).sum(axis=0).reshape(-1)
+    return W_o @ o, (K, V)
+
+
+def bill(T, D, hidden):
+    again = sum(4 * t * D**2 + 2 * t**2 * D for t in range(1, T + 1))
+    cached = sum(4 * D**2 + 2 * t * D for t in range(1, T + 1))
+    return again, cached, 2 * D + hidden + 1
+
+
+# %% 11.9 W_o transposed | y is W_o o
 def step(x, cache, W_q, W_k, W_v, W_o, heads):
     K, V = np.vstack([cache[0], W_k @ x]), np.vstack([cache[1], W_v @ x])
     q, k, v = (a.reshape(-1, heads, len(x) // heads) for a in (W_q @ x, K, V))
@@ -2135,7 +2173,7 @@ def step(x, cache, W_q, W_k, W_v, W_o, heads):
     e = np.exp(scores - scores.max(axis=0, keepdims=True))
     p = e / e.sum(axis=0, keepdims=True)
     o = (p[:, :, None] * v).sum(axis=0).reshape(-1)
-    return W_o @ o, cache
+    return o @ W_o, (K, V)
 
 
 def bill(T, D, hidden):
@@ -2266,40 +2304,6 @@ def bill(T, D, hidden):
     return again, cached, 2 * D + hidden + 1
 
 
-# %% 11.9 y alone | return 2 results
-def step(x, cache, W_q, W_k, W_v, W_o, heads):
-    K, V = np.vstack([cache[0], W_k @ x]), np.vstack([cache[1], W_v @ x])
-    q, k, v = (a.reshape(-1, heads, len(x) // heads) for a in (W_q @ x, K, V))
-    scores = (q * k).sum(axis=2) / q.shape[2] ** 0.5
-    e = np.exp(scores - scores.max(axis=0, keepdims=True))
-    p = e / e.sum(axis=0, keepdims=True)
-    o = (p[:, :, None] * v).sum(axis=0).reshape(-1)
-    return W_o @ o
-
-
-def bill(T, D, hidden):
-    again = sum(4 * t * D**2 + 2 * t**2 * D for t in range(1, T + 1))
-    cached = sum(4 * D**2 + 2 * t * D for t in range(1, T + 1))
-    return again, cached, 2 * D + hidden + 1
-
-
-# %% 11.9 the last step alone | last step alone
-def step(x, cache, W_q, W_k, W_v, W_o, heads):
-    K, V = np.vstack([cache[0], W_k @ x]), np.vstack([cache[1], W_v @ x])
-    q, k, v = (a.reshape(-1, heads, len(x) // heads) for a in (W_q @ x, K, V))
-    scores = (q * k).sum(axis=2) / q.shape[2] ** 0.5
-    e = np.exp(scores - scores.max(axis=0, keepdims=True))
-    p = e / e.sum(axis=0, keepdims=True)
-    o = (p[:, :, None] * v).sum(axis=0).reshape(-1)
-    return W_o @ o, (K, V)
-
-
-def bill(T, D, hidden):
-    again = 4 * T * D**2 + 2 * T**2 * D
-    cached = sum(4 * D**2 + 2 * t * D for t in range(1, T + 1))
-    return again, cached, 2 * D + hidden + 1
-
-
 # %% 11.9 all as long as the last | as long as the last one
 def step(x, cache, W_q, W_k, W_v, W_o, heads):
     K, V = np.vstack([cache[0], W_k @ x]), np.vstack([cache[1], W_v @ x])
@@ -2313,23 +2317,6 @@ def step(x, cache, W_q, W_k, W_v, W_o, heads):
 
 def bill(T, D, hidden):
     again = T * (4 * T * D**2 + 2 * T**2 * D)
-    cached = sum(4 * D**2 + 2 * t * D for t in range(1, T + 1))
-    return again, cached, 2 * D + hidden + 1
-
-
-# %% 11.9 no dense maps | dense maps are missing
-def step(x, cache, W_q, W_k, W_v, W_o, heads):
-    K, V = np.vstack([cache[0], W_k @ x]), np.vstack([cache[1], W_v @ x])
-    q, k, v = (a.reshape(-1, heads, len(x) // heads) for a in (W_q @ x, K, V))
-    scores = (q * k).sum(axis=2) / q.shape[2] ** 0.5
-    e = np.exp(scores - scores.max(axis=0, keepdims=True))
-    p = e / e.sum(axis=0, keepdims=True)
-    o = (p[:, :, None] * v).sum(axis=0).reshape(-1)
-    return W_o @ o, (K, V)
-
-
-def bill(T, D, hidden):
-    again = sum(2 * t**2 * D for t in range(1, T + 1))
     cached = sum(4 * D**2 + 2 * t * D for t in range(1, T + 1))
     return again, cached, 2 * D + hidden + 1
 
@@ -2348,6 +2335,23 @@ def step(x, cache, W_q, W_k, W_v, W_o, heads):
 def bill(T, D, hidden):
     again = sum(4 * t * D**2 + 2 * t**2 * D + 2 * t * D * hidden for t in range(1, T + 1))
     cached = sum(4 * D**2 + 2 * t * D for t in range(1, T + 1))
+    return again, cached, 2 * D + hidden + 1
+
+
+# %% 11.9 one step | one step, the last
+def step(x, cache, W_q, W_k, W_v, W_o, heads):
+    K, V = np.vstack([cache[0], W_k @ x]), np.vstack([cache[1], W_v @ x])
+    q, k, v = (a.reshape(-1, heads, len(x) // heads) for a in (W_q @ x, K, V))
+    scores = (q * k).sum(axis=2) / q.shape[2] ** 0.5
+    e = np.exp(scores - scores.max(axis=0, keepdims=True))
+    p = e / e.sum(axis=0, keepdims=True)
+    o = (p[:, :, None] * v).sum(axis=0).reshape(-1)
+    return W_o @ o, (K, V)
+
+
+def bill(T, D, hidden):
+    again = sum(4 * t * D**2 + 2 * t**2 * D for t in range(1, T + 1))
+    cached = 4 * D**2 + 2 * T * D
     return again, cached, 2 * D + hidden + 1
 
 
@@ -2399,23 +2403,6 @@ def step(x, cache, W_q, W_k, W_v, W_o, heads):
 def bill(T, D, hidden):
     again = sum(4 * t * D**2 + 2 * t**2 * D for t in range(1, T + 1))
     cached = sum(2 * t * D for t in range(1, T + 1))
-    return again, cached, 2 * D + hidden + 1
-
-
-# %% 11.9 as much as before | as much as without
-def step(x, cache, W_q, W_k, W_v, W_o, heads):
-    K, V = np.vstack([cache[0], W_k @ x]), np.vstack([cache[1], W_v @ x])
-    q, k, v = (a.reshape(-1, heads, len(x) // heads) for a in (W_q @ x, K, V))
-    scores = (q * k).sum(axis=2) / q.shape[2] ** 0.5
-    e = np.exp(scores - scores.max(axis=0, keepdims=True))
-    p = e / e.sum(axis=0, keepdims=True)
-    o = (p[:, :, None] * v).sum(axis=0).reshape(-1)
-    return W_o @ o, (K, V)
-
-
-def bill(T, D, hidden):
-    again = sum(4 * t * D**2 + 2 * t**2 * D for t in range(1, T + 1))
-    cached = again
     return again, cached, 2 * D + hidden + 1
 
 
