@@ -91,7 +91,6 @@ def _mistakes(m_q: Any, C_q: Any, m_k: Any, C_k: Any) -> dict[str, Any]:
         "The two means make one number that never varies. It has no part in a variance": (
             np.sqrt(everything + (m_q @ m_k) ** 2)
         ),
-        "Component i meets component i, and no other": np.sqrt(np.trace(C_q) * np.trace(C_k)),
         "Each mean goes with the other one's covariance": (
             np.sqrt(pairs + m_q @ C_q @ m_q + m_k @ C_k @ m_k)
         ),

@@ -54,6 +54,7 @@ def attention(answer: Any) -> None:
             given = check.normal((T, d), (S, d), (S, e))
             found = check.call(answer, *given, case=sizes_of(T, S, d, e))
             _compare(check, found, *given)
+            _reorder(check, answer, *given)
         q, k, v = (a.astype(np.float32) for a in check.normal((3, 4), (5, 4), (5, 2)))
         o, p = check.unpack(check.call(answer, q, k, v, case="everything in float32"), "o, p")
         check.shape(o, (3, 2), np.float32, name="o")
@@ -106,8 +107,15 @@ def _compare(check: Check, found: Any, q: Any, k: Any, v: Any) -> None:
         hints["That is the mean of the keys"] = p @ k
     check.close(o, p @ v, hints, name="o")
     check.close(o, package.attention(q, k, v), name="Against the package, o")
-    turn = check.rng.permutation(len(k))  # eq-permutation
-    check.close(o, looked(q, k[turn], v[turn]), name="With keys and values in another order, o")
+
+
+def _reorder(check: Check, answer: Any, q: Any, k: Any, v: Any) -> None:
+    """Ask with keys and values in another order, and queries in the reverse one: eq-permutation."""
+    order = check.rng.permutation(len(k))
+    case = "the queries turned round, keys and values in another order"
+    o, p = check.unpack(check.call(answer, q[::-1], k[order], v[order], case=case), "o, p")
+    check.close(o, looked(q, k, v)[::-1], name="o")
+    check.close(p, looked(q, k, v, part=1)[::-1, order], name="p")
 
 
 def _huge(check: Check, answer: Any) -> None:

@@ -12,10 +12,12 @@ from nnlearn.exercises.mismatch import outcomes
 
 def _whole(
     X: Any, weights: tuple[Any, ...], heads: int, *, blind: bool = False, last: bool = True,
-    strided: bool = False, divisor: float = 1.0, together: bool = False, turned: bool = False,
+    strided: bool = False, divisor: float = 1.0, together: bool = False, turned: str = "",
 ) -> Any:  # fmt: skip
     """Return causal attention of the whole sequence X (T, D); the keywords make mistakes."""
-    W_q, W_k, W_v, W_o = (W.T if turned else W for W in weights)
+    W_q, W_k, W_v, W_o = (
+        W.T if name in turned else W for name, W in zip("qkvo", weights, strict=True)
+    )
     y = np.empty(X.shape)
     for t, x in enumerate(X):
         seen = X[: t if blind and t else t + 1]
@@ -54,7 +56,9 @@ def _step_mistakes(D: int, heads: int) -> dict[str, Any]:
         "A head has neighbouring components: the first D/h of them, then the next": {
             "strided": True
         },
-        "The matrices are transposed: q is W_q x, not x W_q": {"turned": True},
+        "W_q is transposed: the query is W_q x": {"turned": "q"},
+        "W_o is transposed: y is W_o o": {"turned": "o"},
+        "W_q and W_o are transposed: the query is W_q x, and y is W_o o": {"turned": "qo"},
     }
 
 
@@ -86,9 +90,8 @@ def _generate(check: Check, step: Any, T: int, D: int, heads: int) -> None:
             check.close(value, full, hints, name=f"{name} in the new cache")
         check.shape(y, (D,), name="y")
         hints = {text: Y[t] for text, Y in wrong.items()}
-        hints["The softmax goes over the keys, for each head. It goes over the heads here"] = (
-            across[t]
-        )
+        over_heads = "The softmax goes over the keys, for each head. It goes over the heads here"
+        hints[over_heads] = across[t]
         check.close(y, right[t], hints, name="y")
 
 

@@ -117,17 +117,16 @@ def _depends_on_the_distance(check: Check, product: Any, d: int) -> None:
 
             right = both((q, t), (k, s))
             hints = {
-                "This is the product of the vectors as they were": q @ k,
+                "This is the product of the vectors as they were. Turned alike, they keep it": q
+                @ k,
                 "This is for the distance with the other sign: t − s, query less key": (
                     both((q, s), (k, t))
                 ),
-                "With a minus in front: look at q and k in the same place": -right,
                 "The scores are divided by √d. The product is asked for": right / d**0.5,
                 "Each pair turns with a frequency of its own": (
                     float(_turned(q[None], [distance], np.full(d // 2, frequencies[0]))[0] @ k)
                 ),
                 PAIRS: both((q, t), (k, s), halves=True),
-                "Both are turned by the distance, so nothing is left of it": q @ k,
                 "This is the imaginary part. The product of two vectors is the real part": (
                     _imaginary(q, k, distance, frequencies)
                 ),
