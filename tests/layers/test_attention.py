@@ -80,6 +80,33 @@ def test_heads(space, causal, shape, dtype, seed):
         close(nn.to_numpy(ours), gradients[name], 10 * TOLERANCE[dtype], name)
 
 
+@pytest.mark.parametrize("rotary", [False, True])
+@pytest.mark.parametrize("causal", [False, True])
+def test_the_weights_are_those_that_it_uses(space, causal, rotary, rng):
+    """With them the values are added; PyTorch gives them too."""
+    layer = nn.MultiHeadAttention(8, heads=2, causal=causal, rotary=rotary)
+    space.use()
+    params, x = layer.init(seed=4, dtype="float64"), rng.normal(size=(5, 3, 8))
+    p = layer.weights(params, space.array(x))
+    assert space.holds(p)
+    assert p.shape == (3, 2, 5, 5)
+    p = nn.to_numpy(p)
+    close(p.sum(axis=-1), np.ones((3, 2, 5)), 1e-12, "a row's sum")
+    if causal:
+        assert np.all(np.triu(p, 1) == 0)
+    W, b = (nn.to_numpy(params[name]) for name in ("W_qkv", "b_qkv"))
+    v = (x @ W[16:].T + b[16:]).reshape(5, 3, 2, 4)
+    joined = np.einsum("nhts,snhi->tnhi", p, v).reshape(5, 3, 8)
+    y = joined @ nn.to_numpy(params["W_o"]).T + nn.to_numpy(params["b_o"])
+    close(nn.to_numpy(layer(params, space.array(x))), y, 1e-12, "the value")
+    if not rotary:
+        theirs, _ = by_torch(layer, params)
+        mask = torch.ones(5, 5, dtype=torch.bool).triu(1) if causal else None
+        given = torch.tensor(x)
+        _, by_head = theirs(given, given, given, attn_mask=mask, average_attn_weights=False)
+        close(p, by_head.detach().numpy(), 1e-12, "against PyTorch")
+
+
 @pytest.mark.parametrize("wrt", [0, 1])
 def test_one_gradient_alone_has_the_same_bits(wrt, rng):
     layer = nn.MultiHeadAttention(6, 2, causal=True, rotary=False)
