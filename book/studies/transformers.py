@@ -136,9 +136,12 @@ def warming():
 
 
 def repeating(count, generator, steps=STEPS):
-    """Draw random symbols (steps + 1, N), each sequence with a period of its own, (N,)."""
+    """Draw symbols (steps + 1, N) that repeat: each sequence has a period of its own, (N,).
+
+    In one period each symbol stands at most once.
+    """
     periods = generator.integers(PERIODS[0], PERIODS[1] + 1, count)
-    draws = (generator.integers(0, SYMBOLS, period) for period in periods)
+    draws = (generator.permutation(SYMBOLS)[:period] for period in periods)
     return np.stack([np.resize(drawn, steps + 1) for drawn in draws], axis=1), periods
 
 
@@ -165,7 +168,10 @@ def looks(model, params, x):
 
 
 def head_scores(model, params):
-    """Return for each block the mean weight on the last symbol, and on what followed before."""
+    """Return for each block the mean weight one place back, and one period back, plus one.
+
+    The latter is the place after the last one with the same symbol.
+    """
     x, periods = repeating(200, np.random.default_rng(98))
     found = []
     for weights in looks(model, params, x[:-1]):
@@ -265,7 +271,12 @@ def name_runs(kind, settings, positions="rotary"):
     model = namer(kind, positions)
     epochs, rate = best_setting(model, settings)
     runs = [train_namer(model, seed, epochs, rate) for seed in (*SEEDS, 3, 4)]
-    found = {"kind": kind, "positions": positions, "epochs": epochs, "rate": rate}
+    found = {
+        "kind": kind,
+        "positions": positions if kind == "Transformer" else None,
+        "epochs": epochs,
+        "rate": rate,
+    }
     found |= {
         "parameters": int(runs[0][0].vector.size),
         "seconds": float(np.mean([s for _, s in runs])),

@@ -148,7 +148,7 @@ def cosine(rate: float, steps: int, warm_up: int = 0, lowest: float = 0.0) -> Ra
     rate : float
         η, the highest rate.
     steps : int
-        S, how many steps there are: the last of them, and all after it, have the lowest rate.
+        T, how many steps there are: the last of them, and all after it, have the lowest rate.
     warm_up : int
         w, the step that has the highest rate; by default none quite has it.
     lowest : float
