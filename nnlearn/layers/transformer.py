@@ -171,7 +171,9 @@ def by_sequences(
 ) -> Any:
     """Run a layer's forward and backward pass for groups of sequences, on all cores.
 
-    A Transformer's step (T 128, width 256, batch 32) takes 0.6 of the time of one pass for all.
+    A step of a Transformer (two blocks of width 256, 128 steps, batch 32, two cores) takes 0.72 of
+    the time of one pass for all with the threads of BLAS: what stands between the products is
+    shared, too.
 
     Parameters
     ----------
