@@ -98,7 +98,6 @@ def test_score_variance():
         expected = d * sigma_q**2 * sigma_k**2
         assert abs(found / expected - 1) < 6 * math.sqrt(3 / len(normal)), d
 
-
     found = chapter("attention-root-code", "attention-root-measured")  # measures it, too
     for d, one, other in zip(found["sizes"], found["plain"], found["scaled"], strict=True):
         assert abs(one[0] / math.sqrt(d) - 1) < 0.1
