@@ -11,11 +11,10 @@ import search_index
 from paths import ROOT
 from plain_tex import greek_name, plain_tex
 
-#: What a learner types, and where the book defines it. "why divide by sqrt" is Adam's step here; a
-#: chapter on attention would change that.
+#: What a learner types, and where the book defines it.
 DEFINED = {
     "vanishing gradient": "06-rnn.html#sec-rnn-vanishing",
-    "why divide by sqrt": "02-learning.html#sec-adam",
+    "why divide by sqrt": "11-attention.html#sec-attention-root",
     "dead relu": "01-neuron.html#sec-dead",
     "forget gate bias": "07-lstm.html#sec-lstm-bias",
     "im2col": "05-cnn.html#sec-cnn-im2col",
@@ -64,6 +63,17 @@ DEFINED = {
     "perceptron": "01-neuron.html#sec-perceptron",
     "hessian": "01-neuron.html#sec-narrow-way",
     "sigmoid overflow": "01-neuron.html#sec-overflow",
+    "self-attention": "11-attention.html#sec-attention-lookup",
+    "positional encoding": "11-attention.html#sec-attention-order",
+    "RoPE": "11-attention.html#sec-attention-shift",
+    "multi-head attention": "11-attention.html#sec-attention-heads",
+    "causal mask": "11-attention.html#sec-attention-heads",
+    "skip connection": "11-attention.html#sec-attention-block",
+    "GELU": "11-attention.html#sec-attention-block",
+    "flash attention": "11-attention.html#sec-attention-blockwise",
+    "KV cache": "11-attention.html#sec-attention-cache",
+    "induction head": "11-attention.html#sec-attention-induction",
+    "learning rate warm-up": "11-attention.html#sec-attention-training",
 }
 #: What somebody types who half knows the word: endings, slips, another country's spelling.
 HALF_KNOWN = {

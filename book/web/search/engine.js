@@ -13,6 +13,13 @@ const FIT = { title: 4, first: 2.5, again: 1.8, part: 1.5 };
 /** One letter, or a sign that no English word has: somebody asks for a symbol. */
 const SYMBOL = /^\p{L}$|[_^\u0370-\u03ff\u2200-\u22ff]/u;
 
+/** Greek letters by their names, in the order of Unicode (where the sigma at a word's end stands before the other). */
+const GREEK = Object.fromEntries(
+  "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho final sigma tau upsilon phi chi psi omega"
+    .split(" ")
+    .map((name, i) => [name, String.fromCodePoint(0x3b1 + i)]),
+);
+
 /** For every group of words that mean the same, their phrases. */
 function groupsOf(synonyms) {
   return synonyms.map((words) => ({ words, phrases: words.map(phrase) }));
@@ -112,11 +119,12 @@ export async function engine(data) {
   await index.addAllAsync(documents, { chunkSize: 40 });
 
   /**
-   * The records that answer a question, best first.
-   * @param {string} query
+   * The records that answer a question, best first. The name of a Greek letter asks for the letter.
+   * @param {string} typed
    * @returns {{record: object, page: object, words: string[], score: number}[]}
    */
-  function find(query) {
+  function find(typed) {
+    const query = GREEK[typed.trim().toLowerCase()] ?? typed;
     const words = wordsOfQuery(query);
     if (!words.length) return [];
     const asked = phrase(query);
