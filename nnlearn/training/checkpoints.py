@@ -5,7 +5,9 @@ temporary name and renamed, so that a run that is killed leaves the old file or 
 """
 
 import json
+import math
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,10 +74,11 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]
     Raises
     ------
     ValueError
-        If the file is no checkpoint of this format.
+        If the file is no checkpoint of this format, or would fill more memory than it has bytes.
     """
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            _check_sizes(file.zip, Path(path).stat().st_size)
             facts = json.loads(str(file["facts"]))
             arrays = {k.removeprefix("array."): file[k] for k in file.files if k != "facts"}
         if facts.pop("format", None) != _FORMAT:
@@ -87,6 +90,22 @@ def load_checkpoint(path: str | Path) -> tuple[dict[str, Array], dict[str, Any]]
             f"load_checkpoint: {path} is no checkpoint of nnlearn ({type(error).__name__}: {error})"
         ) from error
     return arrays, facts
+
+
+def _check_sizes(archive: zipfile.ZipFile, size: int) -> None:
+    """Refuse what would be larger in memory than the file is, before any of it is read."""
+    headers = {(1, 0): np.lib.format.read_array_header_1_0}
+    headers[2, 0] = np.lib.format.read_array_header_2_0
+    for member in archive.infolist():
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{member.filename} is compressed, expected it as it is")
+        with archive.open(member) as stream:
+            shape, _, dtype = headers[np.lib.format.read_magic(stream)](stream)
+        if math.prod(shape) * dtype.itemsize > size:
+            raise ValueError(
+                f"{member.filename} promises an array of shape {shape}, more than the file's "
+                f"{size} bytes"
+            )
 
 
 def write_into(target: Array, values: Array) -> None:

@@ -1,8 +1,10 @@
 """Checkpoints: all of it comes back, nothing is half written, what is none is refused."""
 
+import io
 import json
 import os
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -146,6 +148,39 @@ def test_a_single_array_is_refused(path):
 class Malice:
     def __reduce__(self):
         return os.mkdir, ("pickle-was-run",)
+
+
+def header(shape):
+    """What an array's file begins with, whatever follows."""
+    stream = io.BytesIO()
+    facts = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, facts)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("shape", [(10**12,), (10**6, 10**6), (2**62, 4), (2000,)])
+def test_a_header_that_promises_more_than_there_is(path, shape):
+    """Nothing of that size is ever asked for."""
+    save_checkpoint(path, {}, FACTS)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("array.params.npy", header(shape) + bytes(80))
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"params.npy promises an array of shape .* bytes"):
+        load_checkpoint(path)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
+
+
+def test_what_would_unpack_to_a_thousand_times_its_size(path):
+    save_checkpoint(path, {}, FACTS)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("array.params.npy", header((10**6,)) + bytes(8 * 10**6))
+    assert path.stat().st_size < 20_000
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"params.npy is compressed"):
+        load_checkpoint(path)
+    assert tracemalloc.get_traced_memory()[1] < 1e6
+    tracemalloc.stop()
 
 
 def test_pickle_is_never_run(path, monkeypatch):
