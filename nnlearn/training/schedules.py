@@ -141,7 +141,7 @@ def inverse_root(rate: float, steps: int) -> Rate:
 
 @describable
 def cosine(rate: float, steps: int, warm_up: int = 0, lowest: float = 0.0) -> Rate:
-    """Grow linearly up to a rate, then fall along half a wave of the cosine, and stay below.
+    """Grow linearly up to a rate, fall along half a wave of the cosine to the lowest, stay there.
 
     Parameters
     ----------
@@ -152,6 +152,7 @@ def cosine(rate: float, steps: int, warm_up: int = 0, lowest: float = 0.0) -> Ra
     warm_up : int
         w, the step that has the highest rate; by default none quite has it.
     lowest : float
+        η_min, the rate of the last step and of all after it.
 
     Returns
     -------
