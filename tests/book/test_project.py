@@ -7,7 +7,7 @@ import project
 import pytest
 from paths import ROOT
 
-NEEDS_STUDIES = {"05-cnn", "06-rnn", "07-lstm", "08-gan", "09-gpu"}
+NEEDS_STUDIES = {"05-cnn", "06-rnn", "07-lstm", "08-gan", "09-gpu", "11-attention"}
 
 
 @pytest.mark.parametrize("urls", ["", '[project.urls]\nRepository = "https://example.org/nn"\n'])

@@ -85,8 +85,7 @@ def test_heads(space, causal, shape, dtype, seed):
 def test_the_weights_are_those_that_it_uses(space, causal, rotary, rng):
     """With them the values are added; PyTorch gives them too."""
     layer = nn.MultiHeadAttention(8, heads=2, causal=causal, rotary=rotary)
-    space.use()
-    params, x = layer.init(seed=4, dtype="float64"), rng.normal(size=(5, 3, 8))
+    params, x = placed(space, layer, seed=4), rng.normal(size=(5, 3, 8))
     p = layer.weights(params, space.array(x))
     assert space.holds(p)
     assert p.shape == (3, 2, 5, 5)
