@@ -32,6 +32,7 @@ RESULTS = Path(__file__).with_suffix(".json")
 WEIGHTS = Path(__file__).with_suffix(".npz")
 SEEDS = (0, 1, 2)
 GAPS = (40, 160, 400)  # of the copy task
+COPY_STEPS, LSTM_STEPS = 400, 1500  # of training for it
 JUDGED = 1000  # sequences, of the copy task, 50 at a time
 PERIODS, SYMBOLS, STEPS = (8, 20), 24, 40  # of the sequences that repeat themselves
 KINDS = ("RNN", "LSTM", "GRU", "Transformer")
@@ -94,12 +95,12 @@ def said_right(model, params, gap):
 
 
 def copying():
-    """Train Transformers to copy over each gap, in 400 steps."""
+    """Train Transformers to copy over each gap."""
     runs = []
     for gap, seed in ((g, s) for g in GAPS for s in SEEDS):
         model, optimizer = copier(), nn.Adam(nn.schedules.warm_up(3e-3, 100))
         params, start = model.init(seed), time.process_time()
-        losses = train_copier(model, params, gap, seed, 400, optimizer)
+        losses = train_copier(model, params, gap, seed, COPY_STEPS, optimizer)
         run = {"gap": gap, "seed": seed, "parameters": int(params.vector.size)}
         run |= {"seconds": time.process_time() - start, "losses": losses[::10]}
         runs.append(run | {"right": said_right(model, params, gap)})
@@ -108,11 +109,11 @@ def copying():
 
 
 def lstm():
-    """Train chapter 7's LSTM to copy over the longest gap, in 1,500 steps, with both rates."""
+    """Train chapter 7's LSTM to copy over the longest gap, with both rates."""
     runs = []
     for rate in lstm_memory.RATES:
         start = time.process_time()
-        right = [lstm_memory.copied("LSTM", GAPS[-1], rate, seed) for seed in SEEDS]
+        right = [lstm_memory.copied("LSTM", GAPS[-1], rate, s, LSTM_STEPS) for s in SEEDS]
         seconds = (time.process_time() - start) / len(SEEDS)
         runs.append({"gap": GAPS[-1], "rate": rate, "right": right, "seconds": seconds})
         print(runs[-1], flush=True)

@@ -355,34 +355,28 @@ def test_gelu_derivative():
     same(backward(np.ones(101)), measured_slope(nn.gelu, z), 1e-8)
 
 
-@pytest.mark.equation("eq-attention-cost")
-def test_attention_cost():
-    """Count every number of a product as it is asked for."""
-    T, D, h = 12, 8, 2
+class Counting(np.ndarray):
+    """An array that counts the multiplications of the matrix products that begin with it."""
+
     counted = 0
 
-    class Counting(np.ndarray):
-        def __matmul__(self, other):
-            nonlocal counted
-            counted += math.prod(np.broadcast_shapes(self.shape[:-2], other.shape[:-2])) * (
-                self.shape[-2] * self.shape[-1] * other.shape[-1]
-            )
-            return (self.view(np.ndarray) @ np.asarray(other)).view(Counting)
+    def __matmul__(self, other):
+        a, b = self.view(np.ndarray), np.asarray(other)
+        each = a.shape[-2] * a.shape[-1] * b.shape[-1]
+        Counting.counted += math.prod(np.broadcast_shapes(a.shape[:-2], b.shape[:-2])) * each
+        return (a @ b).view(Counting)
 
-    def matrix(*shape):
-        return np.ones(shape).view(Counting)
 
-    x = matrix(T, D)
-    q, k, v = (x @ matrix(D, D) for _ in range(3))
-    heads = [a.reshape(T, h, D // h).transpose(1, 0, 2) for a in (q, k, v)]
-    o = (heads[0] @ heads[1].transpose(0, 2, 1)) @ heads[2]
-    y = o.transpose(1, 0, 2).reshape(T, D) @ matrix(D, D)
-    y @ matrix(D, 4 * D) @ matrix(4 * D, D)
-    assert counted == 4 * T * D**2 + 8 * T * D**2 + 2 * T**2 * D
-    assert counted == pytest.approx(12 * T * D**2 * (1 + T / (6 * D)))
-    shapes = nn.TransformerBlock(D, h).parameters()
-    weights = sum(math.prod(shape) for name, (shape, _) in shapes.items() if "W" in name)
-    assert weights == 12 * D**2
+@pytest.mark.equation("eq-attention-cost")
+@pytest.mark.parametrize(("T", "D", "heads"), [(12, 8, 2), (5, 6, 3), (40, 4, 1)])
+def test_attention_cost(T, D, heads, rng):
+    """A block is run, and every multiplication in its products counted."""
+    block = nn.TransformerBlock(D, heads)
+    Counting.counted = 0
+    y = block(block.init(0, "float64"), rng.normal(size=(T, 1, D)).view(Counting))
+    assert isinstance(y, Counting)  # none on the way was lost
+    assert Counting.counted == 4 * T * D**2 + 8 * T * D**2 + 2 * T**2 * D
+    assert Counting.counted == pytest.approx(12 * T * D**2 * (1 + T / (6 * D)))
 
 
 # --- in blocks ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from on_double import run
 from paths import ROOT
+from threadpoolctl import threadpool_info, threadpool_limits
 from witnesses import NUMPY, close, placed
 
 import nnlearn as nn
@@ -305,6 +306,26 @@ def test_the_gradient_goes_through_the_mask_that_was_drawn(rng):
         assert dx[index] == pytest.approx(
             (value(x + step) - value(x - step)) / (2 * h), rel=1e-5, abs=1e-7
         )
+
+
+class Threads(nn.Sequential):
+    """Nothing, but that it looks how many threads BLAS has while a model runs."""
+
+    def forward(self, params, x, training=False, rng=None, memory=None):
+        libraries = threadpool_info()
+        self.seen = {e["num_threads"] for e in libraries if e["user_api"] == "blas"}
+        return super().forward(params, x, training, rng, memory)
+
+
+@pytest.mark.parametrize(("dropout", "threads"), [(0.0, 1), (0.1, 2)])
+def test_the_cores_are_taken_from_blas_only_where_groups_use_them(dropout, threads, rng):
+    """A block with dropout trains the batch as a whole: BLAS is to have the cores there."""
+    look = Threads()
+    model = nn.Sequential(nn.TransformerBlock(4, 2, dropout=dropout), look)
+    x = rng.normal(size=(3, 2, 4))
+    with threadpool_limits(2, user_api="blas"):
+        nn.vjp(model, model.init(0, "float64"), x, wrt=0, rng=rng)
+    assert look.seen == {threads}
 
 
 def test_dropout_keeps_the_expectation(rng):
