@@ -5,6 +5,7 @@ import math
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable, once
+from nnlearn.operations.activations import softmax
 
 
 @differentiable("q (..., T, d), k (..., S, d) -> p (..., T, S)")
@@ -43,7 +44,7 @@ def attention_weights(q: Array, k: Array, mask: Array | None = None) -> Array:
     scale = 1 / math.sqrt(q.shape[-1])
     scaled = q * scale
     scores = scaled @ xp.matrix_transpose(k)
-    p = _softmax(scores) if mask is None else _masked_softmax(scores, mask)
+    p = _masked_softmax(scores, mask)
 
     def backward(dp: Array) -> Gradients:
         ds = p * (dp - xp.sum(dp * p, axis=-1, keepdims=True))  # eq-attention-ds
@@ -102,29 +103,21 @@ def attention(q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
     return p @ v, backward
 
 
-def _softmax(scores: Array) -> Array:
-    """Compute `nn.softmax`, in the place of the scores."""
-    xp = array_namespace(scores)
+def _masked_softmax(scores: Array, mask: Array | None) -> Array:
+    """Take the softmax over those scores that a mask leaves; zeros where it leaves none."""
+    if mask is not None:
+        check_mask(mask, scores.shape)
     if scores.shape[-1] == 0:
         return scores  # where there is no key, there is no weight
-    scores -= xp.max(scores, axis=-1, keepdims=True)
-    e = xp.exp(scores)
-    e /= xp.sum(e, axis=-1, keepdims=True)
-    return e
-
-
-def _masked_softmax(scores: Array, mask: Array) -> Array:
-    """Take the softmax over those scores that a mask leaves; zeros where it leaves none."""
+    if mask is None:
+        return softmax(scores)
     xp = array_namespace(scores)
-    check_mask(mask, scores.shape)
-    if scores.shape[-1] == 0:
-        return scores
     some = xp.any(mask, axis=-1, keepdims=True)
-    scores = xp.where(mask, scores, -math.inf)
-    scores -= xp.where(some, xp.max(scores, axis=-1, keepdims=True), 0.0)  # -∞ less -∞ is no number
-    e = xp.exp(scores)
-    e /= xp.where(some, xp.sum(e, axis=-1, keepdims=True), 1.0)
-    return e
+    zero = xp.zeros((), dtype=scores.dtype, device=scores.device)
+    hidden = xp.where(some, zero - math.inf, zero)  # -∞ alone would have no softmax
+    p = softmax(xp.where(mask, scores, hidden))
+    p *= xp.astype(some, p.dtype)
+    return p
 
 
 def check_width(operation: str, q: Array) -> None:
