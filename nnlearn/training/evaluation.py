@@ -6,10 +6,21 @@ from typing import Any
 from nnlearn.arrays.backend import array_namespace, is_floating
 from nnlearn.arrays.typing import Array
 from nnlearn.data.sets import batches
-from nnlearn.layers.recurrent import Embedding, Recurrent
+from nnlearn.layers.as_json import all_layers
+from nnlearn.layers.dense import GELU, Dense, Dropout, LeakyReLU, ReLU, Sigmoid, Tanh
+from nnlearn.layers.normalization import LayerNorm
+from nnlearn.layers.recurrent import Embedding
+from nnlearn.layers.remembering import Remembering
+from nnlearn.layers.sequential import Sequential
 from nnlearn.parameters import Parameters
 from nnlearn.training.arguments import check_array, check_model
 from nnlearn.usage import usage
+
+#: Layers that leave the axes of their input where they are, and rows that may hold such.
+KEEP_AXES = (
+    *(Dense, Dropout, Embedding, LayerNorm, Sequential),
+    *(GELU, LeakyReLU, ReLU, Sigmoid, Tanh),
+)
 
 
 @usage("nn.predict(model, params, x)")
@@ -30,7 +41,7 @@ def predict(
     batch_size : int
     batch_axis : int
         Which axis of x, and of the output, counts the examples: 1 for sequences, time first,
-        (T, N, ...). Cut along time, a recurrent model would forget at every cut.
+        (T, N, ...). Cut along time, a model that reads it would forget at every cut.
 
     Returns
     -------
@@ -41,7 +52,7 @@ def predict(
     TypeError
         If model and parameters are swapped, or x is no array.
     ValueError
-        If x has no such axis, or a recurrent model would be cut along time.
+        If x has no such axis, or a model that reads in time would be cut along it.
 
     Examples
     --------
@@ -70,10 +81,13 @@ def predict(
 
 
 def _reads_time_first(model: Any) -> bool:
-    """Whether the first layer that is no embedding is a recurrent one."""
-    layers = list(getattr(model, "layers", {"": model}).values())
-    others = [layer for layer in layers if not isinstance(layer, Embedding)]
-    return bool(others) and isinstance(others[0], Recurrent)
+    """Whether a layer that reads in time comes before any that may move the axes."""
+    for layer in all_layers(model):
+        if isinstance(layer, Remembering):
+            return True
+        if not isinstance(layer, KEEP_AXES):
+            return False
+    return False
 
 
 @usage("nn.accuracy(logits, labels)", y_true="it is labels", y_pred="it is logits")

@@ -70,8 +70,18 @@ def test_several_answers_of_yes_and_no_for_each_example(rng):
     assert abs(nn.accuracy(logits[..., None], labels) - share) < 1e-6
 
 
-def test_sequences_are_cut_between_them_and_not_in_time():
-    model = nn.Sequential(nn.RNN(2, 3), nn.Dense(3, 1))
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (nn.RNN(2, 3), nn.Dense(3, 1)),
+        (nn.Dense(2, 4), nn.Tanh(), nn.LSTM(4, 3)),
+        (nn.Dense(2, 4), nn.TransformerBlock(4, 2, causal=True)),
+        (nn.Dense(2, 4), nn.PositionalEncoding(4), nn.MultiHeadAttention(4, 2)),
+        (nn.Sequential(nn.Dense(2, 4), nn.LayerNorm(4)), nn.Residual(nn.GRU(4, 4))),
+    ],
+)
+def test_sequences_are_cut_between_them_and_not_in_time(layers):
+    model = nn.Sequential(*layers)
     params = model.init(0, dtype="float64")
     x = np.random.default_rng(0).normal(size=(7, 5, 2))
     found = nn.predict(model, params, x, batch_size=2, batch_axis=1)
@@ -80,3 +90,11 @@ def test_sequences_are_cut_between_them_and_not_in_time():
         nn.predict(model, params, x, batch_size=2)
     with pytest.raises(ValueError, match="batch_axis is 3"):
         nn.predict(model, params, x, batch_axis=3)
+
+
+def test_what_is_turned_before_it_is_read_is_cut_as_it_comes(rng):
+    block = nn.TransformerBlock(4, 2, causal=True)
+    model = nn.Sequential(nn.TimeFirst(), block, nn.TimeFirst())
+    params, x = model.init(0, dtype="float64"), rng.normal(size=(7, 5, 4))
+    found = nn.predict(model, params, x, batch_size=2)
+    np.testing.assert_allclose(found, model(params, x), rtol=0, atol=1e-14)
