@@ -867,8 +867,7 @@ JUDGES = {
     "nnlearn.automatic.tape": {"Tape.read_back": tape, "record.forward": tape, "_sum": tape},
     "nnlearn.derivative": {"vjp": vjp},
     "nnlearn.layers.attention": {
-        f"MultiHeadAttention.{part}": attention_layer
-        for part in ("_attend", "_projected", "_placed")
+        f"MultiHeadAttention.{part}": attention_layer for part in ("read", "_projected", "_placed")
     },
     "nnlearn.layers.dense": {
         "Dropout.operation": inference(lambda module: module.Dropout(0.5)),
@@ -883,7 +882,7 @@ JUDGES = {
     },
     "nnlearn.layers.positions": {"PositionalEncoding._added": positions_layer},
     "nnlearn.layers.recurrent": {
-        "Recurrent._read": recurrent_layers,
+        "Recurrent.read": recurrent_layers,
         "_over_batch": recurrent_layers,
         "Embedding.operation": embedding_layer,
     },

@@ -4,12 +4,11 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.layers import initializers
-from nnlearn.layers.layer import Declaration, Draw, Layer
+from nnlearn.layers.layer import Declaration, Draw
+from nnlearn.layers.remembering import Remembering
 from nnlearn.layers.settings import ATTENTION
 from nnlearn.operations.attention import attention, attention_weights
 from nnlearn.operations.dense import dense
@@ -20,7 +19,7 @@ from nnlearn.shapes import positive_integer
 from nnlearn.usage import usage
 
 
-class MultiHeadAttention(Layer):
+class MultiHeadAttention(Remembering):
     """Self-attention in several heads, of sequences that are time first: (T, N, D) to (T, N, D).
 
     In the `memory` of a call it leaves the keys and values of all that was read. The next call
@@ -85,23 +84,6 @@ class MultiHeadAttention(Layer):
             "b_o": ((D,), zeros),
         }
 
-    def forward(
-        self,
-        params: Parameters,
-        x: Array,
-        training: bool = False,
-        rng: Any = None,
-        memory: Mapping[str, Array] | None = None,
-    ) -> Any:
-        """Return the value, `backward` and the keys and values read, as `Layer.forward`."""
-        return self._named(*self._attend(params, x, memory))
-
-    def operation(
-        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
-    ) -> Any:
-        """Return ``value, backward, state`` of a sequence that comes whole."""
-        return self._attend(params, x, None)
-
     def weights(self, params: Parameters, x: Array) -> Array:
         """Return how much each position looks at each other one, head by head: to be drawn.
 
@@ -126,7 +108,7 @@ class MultiHeadAttention(Layer):
         mask = causal_mask(x.shape[0], like=x) if self.causal else None
         return attention_weights(queries, keys, mask)
 
-    def _attend(self, params: Parameters, x: Array, memory: Mapping[str, Array] | None) -> Any:
+    def read(self, params: Parameters, x: Array, memory: Mapping[str, Any] | None) -> Any:
         q, k, v, backward_in = self._projected(params, x)
         before = 0
         if memory is not None:

@@ -8,7 +8,8 @@ import numpy as np
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.layers import initializers
-from nnlearn.layers.layer import Declaration, Layer
+from nnlearn.layers.layer import Declaration
+from nnlearn.layers.remembering import Remembering
 from nnlearn.operations.positions import sinusoids
 from nnlearn.parameters import Parameters
 from nnlearn.shapes import positive_integer
@@ -16,7 +17,7 @@ from nnlearn.shapes import positive_integer
 KINDS = ("sinusoidal", "learned")
 
 
-class PositionalEncoding(Layer):
+class PositionalEncoding(Remembering):
     """Add to each vector one that says where it stands: (T, N, D), time first.
 
     In the `memory` of a call it leaves how many were read; the next call counts on from there.
@@ -59,15 +60,7 @@ class PositionalEncoding(Layer):
             return {}
         return {"P": ((self.longest or 0, self.width), initializers.normal(0.02))}
 
-    def forward(
-        self,
-        params: Parameters,
-        x: Array,
-        training: bool = False,
-        rng: Any = None,
-        memory: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Return the value, `backward` and how many were read, as `Layer.forward`."""
+    def read(self, params: Parameters, x: Array, memory: Mapping[str, Any] | None) -> Any:
         if x.ndim != 3 or x.shape[-1] != self.width:
             raise ValueError(
                 f"x has shape {x.shape}, expected (T, N, D), time first, with D = {self.width}"
@@ -75,13 +68,7 @@ class PositionalEncoding(Layer):
         start = int((memory or {}).get("read", 0))
         stop = start + x.shape[0]
         y, backward = self._added(params, x, start, stop)
-        return self._named(y, backward, {} if memory is None else {"read": np.asarray(stop)})
-
-    def operation(
-        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
-    ) -> Any:
-        """Return ``value, backward`` of a sequence that comes whole."""
-        return self._added(params, x, 0, x.shape[0])
+        return y, backward, {} if memory is None else {"read": np.asarray(stop)}
 
     def _added(self, params: Parameters, x: Array, start: int, stop: int) -> Any:
         if self.kind == "sinusoidal":

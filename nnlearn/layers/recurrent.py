@@ -19,6 +19,7 @@ from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import Waiting
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Draw, Layer
+from nnlearn.layers.remembering import Remembering
 from nnlearn.layers.settings import RECURRENT
 from nnlearn.operations.embedding import embedding
 from nnlearn.operations.gru import gru
@@ -29,7 +30,7 @@ from nnlearn.shapes import positive_integer
 from nnlearn.usage import usage
 
 
-class Recurrent(Layer):
+class Recurrent(Remembering):
     """What `RNN`, `LSTM` and `GRU` share. A subclass names its function, weights and states."""
 
     function: Any = None  # of (x, *states, *weights), giving all states, or a tuple of them
@@ -71,24 +72,7 @@ class Recurrent(Layer):
     def _bias(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return np.zeros(shape)
 
-    def forward(
-        self,
-        params: Parameters,
-        x: Array,
-        training: bool = False,
-        rng: Any = None,
-        memory: Mapping[str, Array] | None = None,
-    ) -> Any:
-        """Return the value, `backward` and the last states, as `Layer.forward`."""
-        return self._named(*self._read(params, x, memory or {}))
-
-    def operation(
-        self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
-    ) -> Any:
-        """Return ``value, backward, states`` from the initial state on."""
-        return self._read(params, x, {})
-
-    def _read(self, params: Parameters, x: Array, memory: Mapping[str, Array] | None) -> Any:
+    def read(self, params: Parameters, x: Array, memory: Mapping[str, Any] | None) -> Any:
         if x.ndim != 3:
             raise ValueError(f"x has shape {x.shape}, expected (T, N, D), time first")
         xp = array_namespace(x)
