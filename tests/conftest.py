@@ -1,12 +1,15 @@
-"""What all tests share: the namespaces, the size of generated tests, and the rule about skips."""
+"""What all tests share: namespaces, the size of generated tests, the rule about skips, counts."""
 
+import json
 import os
 import warnings
 from collections import Counter
+from pathlib import Path
 
 import hypothesis
 import numpy as np
 import pytest
+import tally
 from shipped import watch
 
 NO_GPU = "no GPU"
@@ -75,6 +78,20 @@ def pytest_pyfunc_call(pyfuncitem):
     return result
 
 
+def pytest_addoption(parser):
+    parser.addoption("--tally", metavar="FILE", help="write what the tests counted as JSON")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Put what a test counts into its report (tests that run in other processes included)."""
+    tally.started()
+    try:
+        return (yield)
+    finally:
+        item.user_properties.extend(tally.counted())
+
+
 def _refuse(report):
     """In continuous integration every skip but that for a missing GPU is a failure."""
     if os.environ.get("CI") and report.skipped and not hasattr(report, "wasxfail"):
@@ -100,7 +117,10 @@ def pytest_make_collect_report(collector):
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
-    """Say at the end what was left out, and loudly what need not have been."""
+    """Say at the end what was left out, and loudly what need not have been; write the counts."""
+    if file := terminalreporter.config.getoption("tally"):
+        sums = tally.added(terminalreporter.stats.get("passed", []))
+        Path(file).write_text(json.dumps(sums, indent=1) + "\n")
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = Counter(r.longrepr[2] for r in skipped if isinstance(r.longrepr, tuple))
     for reason, count in reasons.items():
