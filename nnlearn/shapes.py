@@ -2,18 +2,19 @@
 
 An operation declares its shapes in one line, ``"x (..., D), W (M, D), b (M) -> z (..., M)"``.
 Equal letters must be equal sizes; ``...`` stands for any number of leading dimensions, the same
-ones wherever it appears; ``4H`` is four times an H that came before; ``int`` before the brackets
-asks for integers, otherwise arguments are floating-point. `None` is passed over, so that an
-argument may be optional. What stands behind the arrow is for the reader, and for the tests.
+ones wherever it appears, and ``...'`` for others; ``4H`` is four times an H that came before, and
+``K+`` a K of at least 1; ``int`` before the brackets asks for integers, otherwise arguments are
+floating-point. `None` is passed over where it is the argument's default. What stands behind the
+arrow is for the reader, and for the tests.
 """
 
 import contextlib
 import contextvars
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from nnlearn.arrays.backend import array_namespace, is_floating, is_integer, on_
 from nnlearn.arrays.typing import Array
 
 _ARRAY = re.compile(r"(?P<name>\w+)(?P<integer> int)? \((?P<dims>[^()]*)\)")
-_DIMENSION = re.compile(r"(\d*)([A-Za-z]?'?)")
+_DIMENSION = re.compile(r"(\d*)([A-Za-z]?'?)(\+?)")
+_LEADING = "...", "...'"
 _REMEMBERED = 256  # forms of arguments, for each operation
 
 
@@ -31,15 +33,29 @@ class Declared:
 
     name: str
     integer: bool
-    leading: bool  # whether "..." stands before the dimensions
+    leading: str  # "..." where it stands before the dimensions, or ""
     dims: tuple[tuple[int, str], ...]
+    some: frozenset[str]  # letters that are at least 1
+
+    @property
+    def letters(self) -> list[str]:
+        """What of its shape has a name, in order, each once."""
+        named = [self.leading, *(letter for _, letter in self.dims)]
+        return [letter for letter in dict.fromkeys(named) if letter]
 
     def __str__(self) -> str:
-        dims = ["..."] * self.leading
+        dims = [self.leading] if self.leading else []
         dims += [
             letter if count == 1 and letter else f"{count}{letter}" for count, letter in self.dims
         ]
         return f"({', '.join(dims)}{',' if len(dims) == 1 else ''})"
+
+
+class Fit(NamedTuple):
+    """What is known of arguments that fit."""
+
+    sizes: dict[str, Any]  # of each letter
+    dtype: Any  # the widest, where the floating-point ones have several, or None
 
 
 class Signature:
@@ -51,6 +67,8 @@ class Signature:
         Its name, for the messages.
     text : str
         As in the module's description.
+    required : container of str
+        The names of arguments that must not be None.
 
     Raises
     ------
@@ -58,12 +76,12 @@ class Signature:
         If the text cannot be read, or names a multiple of a letter that no argument has before.
     """
 
-    def __init__(self, operation: str, text: str) -> None:
-        self.operation = operation
+    def __init__(self, operation: str, text: str, required: Container[str] = ()) -> None:
+        self.operation, self.required = operation, required
         arguments, _, values = text.partition("->")
         self.arguments = [self._declared(part, text) for part in _parts(arguments)]
         self.values = [self._declared(part, text) for part in _parts(values)]
-        self._fitting: dict[Any, dict[str, Any]] = {}  # sizes, by the forms of arguments that fit
+        self._fitting: dict[Any, Fit] = {}  # by the forms of arguments
         known: set[str] = set()
         for argument in self.arguments:
             for count, letter in argument.dims:
@@ -76,15 +94,16 @@ class Signature:
     def _declared(self, part: str, text: str) -> Declared:
         match = _ARRAY.fullmatch(part)
         dims = [d.strip() for d in match["dims"].split(",") if d.strip()] if match else []
-        leading = dims[:1] == ["..."]
-        read = [_DIMENSION.fullmatch(d) for d in dims[leading:]]
-        if match is None or not all(d is not None and d[0] for d in read):
+        leading = dims.pop(0) if dims and dims[0] in _LEADING else ""
+        read = [_DIMENSION.fullmatch(d) for d in dims]
+        if match is None or not all(d is not None and (d[1] or d[2]) for d in read):
             raise ValueError(
                 f"{self.operation}: the shapes {text!r} cannot be read, expected such as "
                 "'x (..., D), labels int (...) -> z (..., M)'"
             )
         sizes = tuple((int(d[1] or 1), d[2]) for d in read if d is not None)
-        return Declared(match["name"], match["integer"] is not None, leading, sizes)
+        some = frozenset(d[2] for d in read if d is not None and d[3])
+        return Declared(match["name"], match["integer"] is not None, leading, sizes, some)
 
     def check(
         self, args: Sequence[Any], keywords: Mapping[str, Any] | None = None
@@ -96,29 +115,51 @@ class Signature:
         dict
             The size of each letter, and the leading dimensions under ``"..."``.
         """
+        return dict(self.fit(args, keywords or {}).sizes)
+
+    def fitting(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Raise as `check` does; return the arguments, those of mixed dtypes in the widest one."""
+        dtype = self.fit(args, keywords).dtype
+        if dtype is None:
+            return args, keywords
+        floating = [None if a.integer else a.name for a in self.arguments]
+        wide = [
+            _as_dtype(a, dtype if name else None) for a, name in zip(args, floating, strict=False)
+        ]
+        by_name = {k: _as_dtype(a, dtype if k in floating else None) for k, a in keywords.items()}
+        return (*wide, *args[len(wide) :]), by_name
+
+    def fit(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> "Fit":
+        """Raise as `check` does; return the sizes, and the dtype of arguments that mix several."""
         given = [*args[: len(self.arguments)]]
-        given += [(keywords or {}).get(a.name) for a in self.arguments[len(given) :]]
-        form = tuple([(type(a), getattr(a, "shape", 0), getattr(a, "dtype", 0)) for a in given])
-        sizes = self._fitting.get(form)  # a training step brings the same forms again and again
-        if sizes is None:
-            sizes = self._sizes(given)
+        given += [keywords.get(a.name) for a in self.arguments[len(given) :]]
+        # With the dtype's own type: of two libraries one compares no other's dtype with its own.
+        form = tuple(
+            [(type(a), getattr(a, "shape", 0), type(d := getattr(a, "dtype", 0)), d) for a in given]
+        )
+        fit = self._fitting.get(form)  # a training step brings the same forms again and again
+        if fit is None:
+            fit = self._fit(given)
             if len(self._fitting) >= _REMEMBERED:
                 self._fitting.clear()
-            self._fitting[form] = sizes
-        return dict(sizes)
+            self._fitting[form] = fit
+        return fit
 
-    def _sizes(self, given: Sequence[Any]) -> dict[str, Any]:
+    def _fit(self, given: Sequence[Any]) -> "Fit":
         """Check arguments that have not been seen in this form."""
         sizes: dict[str, Any] = {}
+        floating: list[Any] = []
         first = None
         for argument, array in zip(self.arguments, given, strict=True):
-            if array is not None:
+            if array is not None or argument.name in self.required:
                 self._check_type(argument, array)
                 self._check_shape(argument, array.shape, sizes)
                 first = array if first is None else first
                 if type(array) is not type(first):
                     self._check_library(argument, array, first)
-        return sizes
+                floating += [] if argument.integer else [array]
+        mixed = any(a.dtype != floating[0].dtype for a in floating)
+        return Fit(sizes, array_namespace(first).result_type(*floating) if mixed else None)
 
     def check_values(self, value: Any, sizes: dict[str, Any]) -> None:
         """Raise ValueError if what came out does not have the shapes behind the arrow."""
@@ -134,10 +175,10 @@ class Signature:
                 "array; nn.asarray makes one"
             )
         if not (is_integer if argument.integer else is_floating)(array.dtype):
-            text = f"{argument.name} has dtype {array.dtype}, expected {kind} array"
-            if not getattr(array.dtype, "isnative", True):
-                text += " in this machine's byte order: x.astype(x.dtype.newbyteorder('='))"
-            raise TypeError(f"{self.operation}: {text}")
+            raise TypeError(
+                f"{self.operation}: {argument.name} has dtype {array.dtype}, expected {kind} array"
+                + _instead(array.dtype)
+            )
 
     def _check_library(self, argument: Declared, array: Array, first: Array) -> None:
         ours, other = array_namespace(first), array_namespace(array)
@@ -149,19 +190,33 @@ class Signature:
             )
 
     def _check_shape(self, declared: Declared, shape: Any, sizes: dict[str, Any]) -> None:
-        before, rest = dict(sizes), shape
+        before, rest, dots = dict(sizes), shape, declared.leading
         fits = len(shape) == len(declared.dims)
-        if declared.leading:
+        if dots:
             count = len(shape) - len(declared.dims)
-            fits = count >= 0 and sizes.setdefault("...", shape[:count]) == shape[:count]
+            fits = count >= 0 and sizes.setdefault(dots, shape[:count]) == shape[:count]
             rest = shape[max(count, 0) :]
-        if not (fits and all(map(_fits, declared.dims, rest, [sizes] * len(rest)))):
-            letters = ["..."] * declared.leading + [letter for _, letter in declared.dims]
-            known = [f"{d} = {before[d]}" for d in dict.fromkeys(letters) if d in before]
+        fits = fits and all(map(_fits, declared.dims, rest, [sizes] * len(rest)))
+        if not (fits and all(sizes[letter] for letter in declared.some)):
+            known = [
+                f"{d} = {before[d]} of {self._first(d)}" for d in declared.letters if d in before
+            ]
+            known += [f"{d} ≥ 1" for d in declared.letters if d in declared.some - before.keys()]
             raise ValueError(
                 f"{self.operation}: {declared.name} has shape {shape}, expected {declared}"
                 + (f" with {', '.join(known)}" if known else "")
             )
+
+    def _first(self, letter: str) -> str:
+        """Name the argument that a size comes from: of two that differ, either may be wrong."""
+        return next(a.name for a in self.arguments if letter in a.letters)
+
+
+def _as_dtype(a: Any, dtype: Any) -> Any:
+    """Return an argument in a dtype; as it is where there is none of them."""
+    if a is None or dtype is None:
+        return a
+    return array_namespace(a).astype(a, dtype, copy=False)
 
 
 def _parts(text: str) -> list[str]:
@@ -194,6 +249,26 @@ def pair(owner: str, name: str, value: Any, least: int) -> tuple[int, int]:
             "or a pair (rows, columns)"
         )
     return int(numbers[0]), int(numbers[1])
+
+
+def check_numbers(operation: str, name: str, a: Any) -> None:
+    """Refuse what is no array of real numbers; those of True and False may be."""
+    if not (hasattr(a, "shape") and hasattr(a, "dtype")):
+        raise TypeError(
+            f"{operation}: {name} is a {type(a).__name__}, expected an array; nn.asarray makes one"
+        )
+    if not (is_floating(a.dtype) or is_integer(a.dtype) or str(a.dtype).endswith("bool")):
+        raise TypeError(
+            f"{operation}: {name} has dtype {a.dtype}, expected a floating-point array"
+            + _instead(a.dtype)
+        )
+
+
+def _instead(dtype: Any) -> str:
+    """Say of a dtype that is nearly right what to do."""
+    if not getattr(dtype, "isnative", True):
+        return " in this machine's byte order: x.astype(x.dtype.newbyteorder('='))"
+    return " of at least 32 bits: x.astype('float32')" if str(dtype).endswith("float16") else ""
 
 
 def count(operation: str, name: str, shape: tuple[int, ...]) -> int:

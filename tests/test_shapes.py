@@ -1,5 +1,6 @@
 """Shapes: the one-line form is understood, and what does not fit is said in full."""
 
+import array_api_strict
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from witnesses import batch_shapes, close
 
 import nnlearn as nn
 from nnlearn.arrays.layout import as_rows
+from nnlearn.automatic.dual import Dual
 from nnlearn.shapes import Signature
 
 
@@ -115,3 +117,10 @@ def test_a_form_that_fitted_once_is_known_and_its_sizes_are_the_callers_own():
     for N in range(1000):  # many forms: they are forgotten, not kept for ever
         assert signature.check([np.zeros((N, 1)), np.zeros(N, int)]) == {"N": N, "D": 1}
     assert len(signature._fitting) <= 256
+
+
+def test_forms_of_two_libraries_behind_one_type_are_never_compared():
+    """Dual numbers are of one type over any library, and of two the dtypes may share a hash."""
+    signature, x = Signature("f", "x (N)"), np.zeros(3)
+    for array in (x, array_api_strict.asarray(x), x):
+        assert signature.check([Dual(array, None)]) == {"N": 3}  # and no warning, which would fail
