@@ -4,7 +4,12 @@ What is written goes to a temporary file in the same folder, which takes the fil
 of it is on the disk. A program that fails or is killed half way leaves the old file as it was.
 """
 
+import contextlib
+import errno
 import os
+import re
+import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +36,9 @@ def write_atomically(path: str | Path, content: str | bytes) -> None:
 
 
 @contextmanager
-def atomic_file(path: str | Path, *, text: bool = False) -> Iterator[IO[Any]]:
+def atomic_file(
+    path: str | Path, *, text: bool = False, previous: str | Path | None = None
+) -> Iterator[IO[Any]]:
     """Open a file to write; it takes its name when the block ends, unless the block raises.
 
     Parameters
@@ -40,6 +47,8 @@ def atomic_file(path: str | Path, *, text: bool = False) -> Iterator[IO[Any]]:
         Its folder must exist. A file that is there already keeps its permissions.
     text : bool
         Whether the file takes text, in UTF-8 with plain line ends; by default it takes bytes.
+    previous : str or Path, optional
+        In the same folder: what the old file, if there is one, is called from then on.
 
     Yields
     ------
@@ -48,7 +57,8 @@ def atomic_file(path: str | Path, *, text: bool = False) -> Iterator[IO[Any]]:
     Raises
     ------
     OSError
-        If the folder is missing, before anything else is done, or the file cannot be written.
+        If the folder is missing, before anything else is done, or the file cannot be written. The
+        old file is then as it was, and no other is left.
 
     Examples
     --------
@@ -57,9 +67,11 @@ def atomic_file(path: str | Path, *, text: bool = False) -> Iterator[IO[Any]]:
         with atomic_file("weights.npz") as file:
             np.savez(file, W=W)
     """
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    path, temporary = Path(path), None
     try:
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"
+        )
         kind: dict[str, Any] = {"mode": "wb"}
         if text:
             kind = {"mode": "w", "encoding": "utf-8", "newline": "\n"}
@@ -68,7 +80,79 @@ def atomic_file(path: str | Path, *, text: bool = False) -> Iterator[IO[Any]]:
             file.flush()
             os.fsync(file.fileno())  # or the name could reach the disk before what is in the file
         os.chmod(temporary, path.stat().st_mode if path.exists() else 0o644)
+        if previous is not None and path.exists():
+            name_also(path, previous)
         os.replace(temporary, path)
+    except BaseException as error:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+        ours = temporary is None or getattr(error, "filename", "") in (None, temporary)
+        if isinstance(error, OSError) and error.errno and ours:  # by the name that one knows
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    _sync_folder(path.parent)
+
+
+def name_also(path: str | Path, other: str | Path) -> None:
+    """Give a file a second name, atomically; it keeps the first one, and every moment has both.
+
+    It is a hard link, or a copy where the file system has no hard links.
+
+    Parameters
+    ----------
+    path : str or Path
+    other : str or Path
+        In the same folder. What had this name has it no more.
+
+    Raises
+    ------
+    OSError
+        If there is no such file, or it cannot be done.
+    """
+    path, other = Path(path), Path(other)
+    if other.exists() and os.path.samefile(path, other):
+        return  # a rename of one link of a file to another would leave both
+    temporary = other.with_name(f".{other.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        os.link(path, temporary)
+    except (OSError, AttributeError):  # FAT, some network file systems, some systems
+        with open(path, "rb") as old, atomic_file(other) as copy:
+            shutil.copyfileobj(old, copy)
+        return
+    try:
+        os.replace(temporary, other)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let a folder's names reach the disk, where the system has a way to ask for it."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows; or a folder that may be written and not read
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # not every file system can
+            raise
+    finally:
+        os.close(handle)
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove the temporary files of writers of a file that were killed; nobody may write it now.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its folder must exist.
+    """
+    path = Path(path)
+    temporary = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}\.tmp")
+    for entry in os.scandir(path.parent):
+        if temporary.fullmatch(entry.name):
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)

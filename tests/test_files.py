@@ -66,7 +66,9 @@ def test_everything_is_on_the_disk_before_the_name_changes(tmp_path, monkeypatch
     fsync, replace = os.fsync, os.replace
 
     def synced(handle):
-        done.append(("fsync", os.fstat(handle).st_size))
+        found = os.fstat(handle)
+        folder = stat.S_ISDIR(found.st_mode)
+        done.append(("fsync", "folder" if folder else found.st_size))
         fsync(handle)
 
     def replaced(*paths):
@@ -76,7 +78,7 @@ def test_everything_is_on_the_disk_before_the_name_changes(tmp_path, monkeypatch
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
     write_atomically(tmp_path / "file", "seven..")
-    assert done == [("fsync", 7), ("replace", 7)]
+    assert done == [("fsync", 7), ("replace", 7), ("fsync", "folder")]
 
 
 def test_a_missing_folder_is_said_before_the_work_begins(tmp_path):

@@ -13,7 +13,7 @@ from paths import PACKAGE
 
 #: from the ground up; a room is a folder, or the modules that stand in none
 FLOORS = [
-    {"files", "tables", "usage"},  # tools that know nothing of networks
+    {"files", "locks", "tables", "usage"},  # tools that know nothing of networks
     {"arrays"},
     {"shapes", "derivative", "parameters", "checking"},  # the idea
     {"operations"},

@@ -1,7 +1,7 @@
 """A model and its parameters in one file that others can read too, and that runs nothing.
 
 The format is safetensors: named arrays after a header of JSON. In the header stands the model:
-the classes of its layers and what their constructors were given.
+the classes of its layers and what their constructors were given, and a checksum of each array.
 """
 
 import json
@@ -19,7 +19,8 @@ from nnlearn.layers.as_json import all_layers, classes, described, made
 from nnlearn.layers.layer import Layer
 from nnlearn.parameters import Parameters, checksum
 
-_FORMAT = 1
+_FORMAT = 2  # 1 had one checksum for all arrays
+_LONGEST_HEADER = 2**24  # bytes; what is read of it takes some twenty times as much memory
 _DTYPES = ("float32", "float64")
 
 
@@ -69,7 +70,7 @@ def save(path: str | Path, model: Layer, params: Parameters) -> None:
     tensors = {f"params.{name}": to_numpy(a) for name, a in params.items()}
     if params.state is not None:
         tensors |= {f"state.{name}": to_numpy(a) for name, a in params.state.items()}
-    contents = {"model": description, "tensors": list(tensors), "crc32": _checked(tensors)}
+    contents = {"model": description, "crc32": {name: checksum(a) for name, a in tensors.items()}}
     header = {"format": _FORMAT, "crc32": _checked_text(contents), "contents": contents}
     packed = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
     write_atomically(path, as_safetensors(packed, {"nnlearn": json.dumps(header)}))
@@ -113,7 +114,8 @@ def load(path: str | Path, layers: Iterable[type[Layer]] = ()) -> tuple[Layer, P
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged, or was not written by `save`, or holds an unknown layer.
+        If the file is damaged, or was not written by `save`, or by a newer one, or holds an
+        unknown layer. A file of an earlier nnlearn is read.
     """
     path = Path(path)
     if not path.exists():
@@ -131,14 +133,19 @@ def load(path: str | Path, layers: Iterable[type[Layer]] = ()) -> tuple[Layer, P
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the header's contents and the arrays; refuse a header that is damaged."""
+    with open(path, "rb") as start:
+        length = int.from_bytes(start.read(8), "little")
+    if length > _LONGEST_HEADER:
+        raise ValueError(f"its header has {length} bytes, expected at most {_LONGEST_HEADER}")
     with safe_open(path, framework="numpy") as file:
         text = (file.metadata() or {}).get("nnlearn")
         if text is None:
             raise ValueError("it was not written by nn.save")
         header = json.loads(text)
-        if header["format"] != _FORMAT:
+        if header["format"] not in range(1, _FORMAT + 1):
             raise ValueError(
-                f"its format is {header['format']!r}, expected {_FORMAT}; a newer nnlearn wrote it"
+                f"its format is {header['format']!r}, expected at most {_FORMAT}; a newer nnlearn "
+                "wrote it"
             )
         if header["crc32"] != _checked_text(header["contents"]):
             raise ValueError("it is damaged: its header has another checksum")
@@ -163,12 +170,23 @@ def _parameters(
                 f"the array {name!r} has shape {a.shape} and dtype {a.dtype}, expected "
                 f"{expected[name]} and one of {', '.join(_DTYPES)}"
             )
-    if contents["crc32"] != _checked({name: tensors[name] for name in contents["tensors"]}):
-        raise ValueError("it is damaged: its arrays have another checksum")
+    _check_checksums(contents, tensors)
     state = None
     if model.state():
         state = _vector("state.", _shapes(model.state()), tensors)
     return _vector("params.", _shapes(model.parameters()), tensors, state)
+
+
+def _check_checksums(contents: Mapping[str, Any], tensors: Mapping[str, Any]) -> None:
+    """Refuse arrays that are not those that were written; say which."""
+    known = contents["crc32"]
+    if isinstance(known, str):
+        if known != checksum(*(tensors[name] for name in contents["tensors"])):
+            raise ValueError("it is damaged: its arrays have another checksum")
+        return
+    for name, a in tensors.items():
+        if known.get(name) != checksum(a):
+            raise ValueError(f"it is damaged: its array {name!r} has another checksum")
 
 
 def _vector(
@@ -188,10 +206,6 @@ def _shapes(declared: Mapping[str, tuple[tuple[int, ...], Any]]) -> dict[str, tu
 
 def _listed(shapes: Mapping[str, tuple[int, ...]]) -> str:
     return ", ".join(f"{name} {shape}" for name, shape in shapes.items()) or "none"
-
-
-def _checked(tensors: Mapping[str, Any]) -> str:
-    return checksum(*tensors.values())
 
 
 def _checked_text(contents: Any) -> str:

@@ -5,7 +5,7 @@ import functools
 import math
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from nnlearn.derivative import vjp
 from nnlearn.parameters import Parameters
 from nnlearn.shapes import looking_at_devices
 from nnlearn.training.arguments import FIT_ELSEWHERE, check_fit
-from nnlearn.training.checkpoints import check_writable
 from nnlearn.training.clipping import clip_gradient_norm
 from nnlearn.training.divergence import TrainingDiverged, diverged, zero_if_finite
 from nnlearn.training.evaluation import predict
 from nnlearn.training.history import History
 from nnlearn.training.optimizers import Optimizer
+from nnlearn.training.recovery import only_writer
 from nnlearn.training.runs import Run
 from nnlearn.usage import usage
 
@@ -85,6 +85,9 @@ def fit(
         A file, written after every epoch; its folder is made. If it is there, training continues
         from it, to the same numbers bit for bit as if it had never stopped. A cell that is run
         again, with `params` as this training left them, finds its run finished and ends at once.
+        The one before stays beside it, as ``run.previous.npz`` of ``run.npz``: should the file be
+        damaged, training warns, keeps it as ``run.damaged.npz`` and goes on from that one. To
+        begin anew delete the file. One training writes it at a time.
         (On a GPU the gradient of an `Embedding` of more than 256 rows is added up in any order,
         and its last bits differ from run to run.)
     progress : bool, optional
@@ -105,9 +108,11 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit, the checkpoint is of another run, or `ranks` do not agree.
+        If an argument does not fit, the checkpoint is of another run, of a newer version, or
+        damaged as is the one before it, or `ranks` do not agree.
     OSError
-        If the checkpoint cannot be written; told before the first epoch.
+        If the checkpoint cannot be written, or another training writes it (BlockingIOError); told
+        before the first epoch. On a disk that gets full later the last one stays whole.
     TrainingDiverged
         A FloatingPointError, at the first loss that is not finite (on a GPU at the end of its
         epoch). It says epoch, batch and the first layer concerned; `params` are put back to those
@@ -135,39 +140,47 @@ def fit(
         run.identify(loss, data, validation, **facts)
     to_compare = {"seed": repr(seed), "epochs": epochs, "patience": patience}
     run.check_ranks(**to_compare, checkpoint=checkpoint is not None)
-    history = _history_so_far(run, checkpoint, patience)
-    for name, pair in {"data": data, "validation": validation}.items():
-        if pair is not None:
-            every.on_all(functools.partial(_try_out, name, model, params, loss, pair))
-    good, shown = params.copy(), every.rank == 0 and shows_progress(progress)
-    with progress_bar(shown, total=epochs, initial=history.epochs, unit="epoch") as bar:
-        while history.epochs < epochs and not run.out_of_patience(patience):
-            start = params.copy()
-            try:
-                record = {"loss": _epoch(run, loss, data, batch_size, clip_norm)}
-            except TrainingDiverged as error:
-                # where the very first loss fails, the step before the epoch has done it
-                params.assign(good if error.batch == 1 else start)
-                optimizer.forget()
-                raise
-            good = start
-            if validation is not None:
-                record |= _look(run, loss, validation, metrics or {})
-            # with a checkpoint also without patience, which may be given when it is taken up
-            run.record(record, keep_best=patience is not None or checkpoint is not None)
-            if checkpoint is not None:
-                run.save(checkpoint)
-            bar.update()
-            bar.set_postfix({name: f"{value:.4g}" for name, value in record.items()})
+    with _only_writer(every, checkpoint):
+        history = _history_so_far(run, checkpoint, patience)
+        for name, pair in {"data": data, "validation": validation}.items():
+            if pair is not None:
+                every.on_all(functools.partial(_try_out, name, model, params, loss, pair))
+        good, shown = params.copy(), every.rank == 0 and shows_progress(progress)
+        with progress_bar(shown, total=epochs, initial=history.epochs, unit="epoch") as bar:
+            while history.epochs < epochs and not run.out_of_patience(patience):
+                start = params.copy()
+                try:
+                    record = {"loss": _epoch(run, loss, data, batch_size, clip_norm)}
+                except TrainingDiverged as error:
+                    # where the very first loss fails, the step before the epoch has done it
+                    params.assign(good if error.batch == 1 else start)
+                    optimizer.forget()
+                    raise
+                good = start
+                if validation is not None:
+                    record |= _look(run, loss, validation, metrics or {})
+                # with a checkpoint also without patience, which may be given when it is taken up
+                run.record(record, keep_best=patience is not None or checkpoint is not None)
+                if checkpoint is not None:
+                    run.save(checkpoint)
+                bar.update()
+                bar.set_postfix({name: f"{value:.4g}" for name, value in record.items()})
     if patience is not None and run.best is not None:
         params.assign(run.best)
     return history
 
 
+@contextlib.contextmanager
+def _only_writer(ranks: Ranks, checkpoint: str | Path | None) -> Iterator[None]:
+    """Let the first rank be the only writer of the checkpoint, if there is to be one."""
+    with contextlib.ExitStack() as held:
+        if checkpoint is not None:
+            ranks.on_first(lambda: held.enter_context(only_writer(checkpoint)))
+        yield
+
+
 def _history_so_far(run: Run, checkpoint: str | Path | None, patience: int | None) -> History:
     """Take up the run of the checkpoint, if it is there, on all ranks alike."""
-    if checkpoint is not None:
-        run.ranks.on_first(lambda: check_writable(checkpoint))
     if checkpoint is not None and run.ranks.on_first(lambda: Path(checkpoint).exists()):
         run.load(checkpoint)  # the optimizer's memory, too, comes from there
     else:

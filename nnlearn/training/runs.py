@@ -1,5 +1,6 @@
 """What changes while a model is trained, and how it is saved and taken up again, bit for bit."""
 
+import copy
 import functools
 import zlib
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,10 @@ from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.ranks import Ranks
 from nnlearn.arrays.typing import Array
 from nnlearn.parameters import Parameters, checksum
-from nnlearn.training.checkpoints import load_checkpoint, save_checkpoint, write_into
+from nnlearn.training.checkpoints import beside, save_checkpoint, write_into
 from nnlearn.training.history import History
 from nnlearn.training.optimizers import Optimizer
+from nnlearn.training.recovery import load_last_good, put_back
 from nnlearn.training.schedules import Schedule
 
 
@@ -131,7 +133,7 @@ class Run:
         return patience is not None and self.history.epochs - 1 - best >= patience
 
     def save(self, path: str | Path) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, and keep the one before."""
         arrays = {"params": self.params.vector}
         arrays |= {f"optimizer.{k}": v for k, v in self.optimizer.memory.items()}
         if self.params.state is not None:
@@ -144,14 +146,38 @@ class Run:
             "identity": self.identity,
             "steps": self.optimizer.steps,
             "history": dict(self.history),
-            "best_epoch": self.history.best_epoch,
             "generators": {k: g.bit_generator.state for k, g in self.generators.items()},
         }
         self.ranks.on_first(lambda: save_checkpoint(path, arrays, facts))
 
     def load(self, path: str | Path) -> None:
-        """Take up the run that the checkpoint is of; refuse another's."""
-        arrays, facts = self.ranks.on_first(lambda: load_checkpoint(path))
+        """Take up the run that the checkpoint is of; refuse another's.
+
+        Where the file is damaged, the one before it takes its place, with a warning.
+        """
+        arrays, facts, damage = self.ranks.on_first(lambda: load_last_good(path))
+        name = path if damage is None else beside(path, "previous")
+        self._check_identity(name, arrays, facts)
+        try:
+            held = self._held(arrays, facts)
+        except Exception as error:  # checksums let none come here but forged ones
+            raise ValueError(
+                f"fit: the checkpoint {name} does not hold what this run needs "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        if damage is not None:
+            self.ranks.on_first(lambda: put_back(path, damage))
+        params, self.best, memory, self.generators, history = held
+        self.params.assign(params)
+        self.optimizer.memory.update(memory)
+        self.optimizer.steps = facts["steps"]
+        self.history.update(history)
+        self.history.best_epoch = history.best_epoch
+
+    def _check_identity(
+        self, path: str | Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]
+    ) -> None:
+        """Refuse what is of another run."""
         known = facts.get("identity", {})
         ends = {checksum(arrays[name]) for name in ("params", "best") if name in arrays}
         if self.identity["parameters"] in ends:  # a cell that is run again: they are where it ended
@@ -164,20 +190,26 @@ class Run:
                     "or delete that one; to run the same training again, make params anew "
                     "with model.init"
                 )
+
+    def _held(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Make what a checkpoint holds, before any of it is put in place: it may not fit."""
+
+        def params(name: str, state: str) -> Parameters:
+            made = self.params.copy()
+            write_into(made.vector, arrays[name])
+            if made.state is not None:
+                write_into(made.state.vector, arrays[state])
+            return made
+
         xp = array_namespace(self.params.vector)
-        write_into(self.params.vector, arrays["params"])
-        if self.params.state is not None:
-            write_into(self.params.state.vector, arrays["state"])
-        for name in self.optimizer.remembers:
-            self.optimizer.memory[name] = xp.zeros_like(self.params.vector)
-            write_into(self.optimizer.memory[name], arrays[f"optimizer.{name}"])
-        self.optimizer.steps = facts["steps"]
-        self.history.update(facts["history"])
-        self.history.best_epoch = facts["best_epoch"]
-        for name, state in facts["generators"].items():
-            self.generators[name].bit_generator.state = state
-        if "best" in arrays:
-            self.best = self.params.copy()
-            write_into(self.best.vector, arrays["best"])
-            if self.best.state is not None:
-                write_into(self.best.state.vector, arrays["best.state"])
+        memory = {name: xp.zeros_like(self.params.vector) for name in self.optimizer.remembers}
+        for name, target in memory.items():
+            write_into(target, arrays[f"optimizer.{name}"])
+        generators = copy.deepcopy(self.generators)
+        for name, generator in generators.items():
+            generator.bit_generator.state = facts["generators"][name]
+        history, lists = History(), facts["history"]
+        for record in zip(*lists.values(), strict=True):
+            history.add(dict(zip(lists, map(float, record), strict=True)))
+        best = params("best", "best.state") if "best" in arrays else None
+        return params("params", "state"), best, memory, generators, history

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 import nnlearn as nn
 from nnlearn.layers import saving
+from nnlearn.parameters import checksum
 
 IMAGE, SEQUENCE, ROWS = (2, 6, 6, 2), (5, 2, 3), (4, 6)
 MODELS = {
@@ -255,7 +256,10 @@ def rewritten(path, change, arrays=None):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: h | {"format": 2}, "its format is 2, expected 1; a newer nnlearn wrote it"),
+        (
+            lambda h: h | {"format": 3},
+            "its format is 3, expected at most 2; a newer nnlearn wrote it",
+        ),
         (
             lambda h: h["contents"]["model"].update({"layers": [{"layer": "os", "settings": {}}]}),
             "layer 'os' is unknown",
@@ -273,7 +277,11 @@ def rewritten(path, change, arrays=None):
             "inputs is -1",
         ),
         (lambda h: h["contents"].pop("model") and None, "KeyError: 'model'"),
-        (lambda h: h["contents"].update({"crc32": "0"}), "its arrays have another checksum"),
+        (lambda h: h | {"format": "2"}, "its format is '2', expected"),
+        (
+            lambda h: h["contents"]["crc32"].pop("params.0.b") and None,
+            r"array 'params\.0\.b' has another",
+        ),
     ],
 )
 def test_a_header_that_does_not_fit(path, small, change, message):
@@ -290,13 +298,39 @@ def test_a_header_that_does_not_fit(path, small, change, message):
         (lambda a: a | {"more": np.ones(1)}, "'more' is unknown"),
         (lambda a: a | {"params.0.W": np.ones((2, 1), "f4")}, r"0\.W' has shape \(2, 1\)"),
         (lambda a: a | {"params.0.W": np.ones((1, 2), int)}, "dtype int64, expected"),
-        (lambda a: a | {"params.0.W": np.ones((1, 2), "f4")}, "arrays have another checksum"),
+        (
+            lambda a: a | {"params.0.W": np.ones((1, 2), "f4")},
+            r"array 'params\.0\.W' has another checksum",
+        ),
     ],
 )
 def test_arrays_that_do_not_fit(path, small, arrays, message):
     rewritten(path, lambda header: None, arrays)
     with pytest.raises(ValueError, match=message):
         nn.load(path)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_file_of_before_each_array_had_a_checksum(path, small, damaged):
+    """Format 1: one checksum for all arrays, and the list of them in its order."""
+    expected = small[1]
+
+    def older(header):
+        contents = header["contents"]
+        arrays = load_file(path)
+        contents["tensors"] = names = list(contents.pop("crc32"))
+        contents["crc32"] = checksum(*(arrays[name] for name in names))
+        return header | {"format": 1}
+
+    rewritten(path, older)
+    if damaged:
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        with pytest.raises(ValueError, match="its arrays have another checksum"):
+            nn.load(path)
+        return
+    model, params = nn.load(path)
+    assert (repr(model), params.vector.tobytes(), params.state.vector.tobytes()) == expected
 
 
 def test_a_header_that_promises_terabytes(path):
