@@ -1,0 +1,78 @@
+"""The table of other machines: what is run on them, what is read of it, and what is kept."""
+
+import json
+
+import pytest
+
+from trust import machines
+from trust.machines import MACHINES, Machine
+
+REPORT = """<testsuites><testsuite errors="1" failures="1" skipped="2" tests="6">
+<testcase classname="tests.a" name="right" /><testcase classname="tests.a" name="right too" />
+<testcase classname="tests.a" name="no GPU"><skipped /></testcase>
+<testcase classname="tests.a" name="no browser"><skipped /></testcase>
+<testcase classname="tests.a" name="wrong"><failure>said</failure></testcase>
+<testcase classname="book/01" name="Cell 3"><error>said</error></testcase>
+</testsuite></testsuites>"""
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Where results are written, with one of another day, and with nothing run."""
+    path = tmp_path / "machines.json"
+    path.write_text(json.dumps({"haswell": {"chapters": "of before"}, "zen": {"tests": 1}}))
+    monkeypatch.setattr(machines, "RESULTS", path)
+    played = {"passed": 3, "skipped": 0, "failed": []}
+    monkeypatch.setattr(machines, "play", lambda *_: {"numpy": "2", "tests": played})
+    monkeypatch.setattr(machines, "missing", lambda machine: "")
+    return path
+
+
+def test_a_report_is_read(tmp_path):
+    (tmp_path / "report.xml").write_text(REPORT)
+    found = machines.counted(tmp_path / "report.xml")
+    assert found == {"passed": 2, "skipped": 2, "failed": ["tests.a::wrong", "book/01::Cell 3"]}
+
+
+def test_a_result_is_added_to_those_of_other_machines_and_other_parts(results):
+    assert machines.main(["haswell", "--only", "tests"]) == 0
+    found = json.loads(results.read_text())
+    assert found["zen"] == {"tests": 1}
+    assert found["haswell"]["chapters"] == "of before"
+    assert found["haswell"]["tests"]["passed"] == 3
+    assert found["haswell"]["why"] == MACHINES["haswell"].why
+
+
+def test_a_failure_is_told(results, monkeypatch):
+    broken = {"passed": 3, "skipped": 0, "failed": ["tests.a::wrong"]}
+    monkeypatch.setattr(machines, "play", lambda *_: {"tests": broken})
+    assert machines.main(["haswell", "--only", "tests"]) == 1
+
+
+def test_a_machine_that_cannot_be_had_says_why(results, monkeypatch, capsys):
+    monkeypatch.undo()
+    monkeypatch.setattr(machines, "RESULTS", results)
+    monkeypatch.setitem(MACHINES, "python9", Machine("a Python of later", python="python9.9"))
+    assert machines.main(["python9"]) == 0
+    assert "not run: it does not run: python9.9" in capsys.readouterr().out
+    assert "python9.9" in json.loads(results.read_text())["python9"]["not run"]
+
+
+def test_nothing_runs_for_a_list_or_for_a_name_that_is_none(results, capsys):
+    old = results.read_text()
+    assert machines.main(["--list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(MACHINES)
+    with pytest.raises(SystemExit):
+        machines.main(["pdp11"])
+    assert "there is no machine pdp11" in capsys.readouterr().err
+    assert results.read_text() == old
+
+
+def test_without_pytorch_no_test_asks_it():
+    ignored = machines.command_of("tests", Machine("", torch=False), machines.ROOT)
+    ignored = {text.partition("=")[2] for text in ignored if text.startswith("--ignore")}
+    files = {
+        str(p): p.read_text(encoding="utf-8") for p in machines.ROOT.glob("tests/**/test_*.py")
+    }
+    assert {p for p, text in files.items() if "\nimport torch" in text} <= ignored < set(files)
+    assert machines.command_of("tests", Machine(""), machines.ROOT)[2:] == []

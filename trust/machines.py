@@ -1,0 +1,286 @@
+"""All tests and all chapters on other machines, as far as this one (a Linux) can play them.
+
+    python -m trust.machines                     every machine of the table
+    python -m trust.machines haswell bare        some of them
+    python -m trust.machines --list              the table, and what is missing here
+    python -m trust.machines haswell --only chapters
+
+Each run takes a clone of what is committed, in a folder whose name has spaces and letters beyond
+ASCII, and adds its result to `machines.json`; the results of other machines stay. An environment
+that a machine needs is made once, in `_build/machines/`.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from nnlearn.files import write_atomically
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).with_suffix(".json")
+MADE = ROOT / "_build/machines"
+PARTS = ("chapters", "tests")
+LIMIT = 900  # seconds for a cell: some of these machines are slow
+#: asked in the environment itself
+FOUND = """
+import json, platform, matplotlib, numpy, sklearn, threadpoolctl
+blas = [b for b in threadpoolctl.threadpool_info() if b["user_api"] == "blas"]
+built = numpy.show_config(mode="dicts")
+names = "internal_api", "version", "architecture", "num_threads"
+print(json.dumps({
+    "python": platform.python_version(), "numpy": numpy.__version__,
+    "matplotlib": matplotlib.__version__, "scikit-learn": sklearn.__version__,
+    "blas": [b.get(name) for b in blas for name in names] or built["Build Dependencies"]["blas"],
+    "simd": built["SIMD Extensions"].get("found", []),
+}))
+"""
+#: no network but the machine's own, over which a notebook talks to its kernel
+NO_NETWORK = ("unshare", "--map-root-user", "--net")
+NO_NETWORK += ("sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that this one can play.
+
+    Parameters
+    ----------
+    why : str
+        What may break there.
+    environment : dict
+        Variables to set.
+    python : str
+        The name of a Python that gets an environment of its own; empty for the one that runs this.
+    versions : dict or None
+        Versions other than the pinned ones; None for the newest of everything.
+    libraries : tuple of str
+        The BLAS and the LAPACK with which NumPy is built from its source; empty for its wheel.
+    wider : str
+        A pattern of vector instructions that NumPy's loops are to leave alone, in NumPy's names.
+    before : tuple of str
+        A command that runs the command.
+    without : tuple of str
+        Programs that are not on the path.
+    umask : int
+        What a new file's permissions lack.
+    torch : bool
+        Whether to install PyTorch. Without it the tests that ask it are left out.
+    """
+
+    why: str
+    environment: dict[str, str] = field(default_factory=dict)
+    python: str = ""
+    versions: dict[str, str] | None = field(default_factory=dict)
+    libraries: tuple[str, ...] = ()
+    wider: str = ""
+    before: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    umask: int = 0o022
+    torch: bool = True
+
+    @property
+    def needs_environment(self):
+        """Whether the environment that runs this does not do."""
+        return bool(self.python or self.versions is None or self.versions or self.libraries)
+
+
+OLDEST = {"numpy": "2.1.*", "matplotlib": "3.9.*", "scikit-learn": "1.5.*"}
+MACHINES = {
+    "haswell": Machine(
+        "an Intel processor of 2013: AVX2, and with it another exp and another tanh",
+        {"OPENBLAS_CORETYPE": "Haswell"}, wider="AVX512|V4",
+    ),
+    "zen": Machine(
+        "an AMD processor, and more threads than cores: products are cut elsewhere",
+        {"OPENBLAS_CORETYPE": "Zen", "OPENBLAS_NUM_THREADS": "4"}, wider="AVX512|V4",
+    ),
+    "skylakex": Machine(
+        "an Intel server, two threads",
+        {"OPENBLAS_CORETYPE": "SkylakeX", "OPENBLAS_NUM_THREADS": "2"},
+    ),
+    "prescott": Machine(
+        "an Intel processor of 2004: no vectors wider than SSE",
+        {"OPENBLAS_CORETYPE": "Prescott"}, wider=".",
+    ),
+    "abroad": Machine(
+        "i and I are no pair, a number has a comma, the time is three quarters of an hour off, "
+        "nobody else may read a new file",
+        {"LC_ALL": "tr_TR.UTF-8", "TZ": "Pacific/Chatham"}, umask=0o077,
+    ),
+    "bare": Machine(
+        "no home, no network, neither a browser nor Node on the path",
+        {"HOME": "/dev/null/nobody"}, before=NO_NETWORK,
+        without=("chromium", "chromium-browser", "google-chrome", "node"),
+    ),
+    "oldest": Machine("the oldest NumPy, Matplotlib and scikit-learn allowed", versions=OLDEST),
+    "newest": Machine("the newest of everything allowed", versions=None),
+    "python3.12": Machine("another Python", python="python3.12", torch=False),
+    "python3.13": Machine("another Python", python="python3.13", torch=False),
+    "python3.14": Machine("another Python", python="python3.14", torch=False),
+    "system-blas": Machine(
+        "NumPy built from its source, with the BLAS that the system has",
+        libraries=("blas", "lapack"),
+    ),
+}  # fmt: skip
+
+
+def missing(machine):
+    """Say what this machine lacks to play another; nothing if it can."""
+    flags = set(re.findall(r"\w+", Path("/proc/cpuinfo").read_text(encoding="utf-8")))
+    needed = {"Haswell": "avx2", "Zen": "avx2", "SkylakeX": "avx512f"}
+    kernel = needed.get(machine.environment.get("OPENBLAS_CORETYPE", ""))
+    if kernel and kernel not in flags:
+        return f"this processor has no {kernel}"
+    asked = [[machine.python or sys.executable, "-c", ""]]
+    asked += [[*machine.before, "true"]] if machine.before else []
+    asked += [["localedef", "--version"]] if "LC_ALL" in machine.environment else []
+    asked += [["pkg-config", "--exists", *machine.libraries]] if machine.libraries else []
+    lacking = [" ".join(command) for command in asked if not _runs(command)]
+    return f"it does not run: {', '.join(lacking)}" if lacking else ""
+
+
+def _runs(command):
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def interpreter(name, machine, clone):
+    """Return the Python of a machine, in an environment that is made if it is not yet there."""
+    if not machine.needs_environment:
+        return Path(sys.executable)
+    folder = MADE / name
+    python = folder / "bin/python"
+    project = tomllib.loads((clone / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]["test"]
+    left_out = r"nnlearn|cupy" if machine.torch else r"nnlearn|cupy|torch"
+    wanted = [text for text in extras if not re.match(left_out, text)]
+    wanted += [f"{name}=={version}" for name, version in (machine.versions or {}).items()]
+    pins = (clone / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    other = "|".join([left_out, *(machine.versions or {})])
+    pins = [] if machine.versions is None else [p for p in pins if not re.match(other, p)]
+    made = folder / "made.txt"
+    said = "\n".join([*project["dependencies"], *wanted, *machine.libraries, *pins])
+    if made.exists() and made.read_text(encoding="utf-8") == said:
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    subprocess.run([machine.python or sys.executable, "-m", "venv", folder], check=True)
+    (folder / "pins.txt").write_text("\n".join(pins), encoding="utf-8")
+    pip = [python, "-m", "pip", "install", "--quiet", "-c", folder / "pins.txt"]
+    if machine.libraries:
+        pairs = zip(("blas", "lapack"), machine.libraries, strict=True)
+        options = [f"-Csetup-args=-D{what}={library}" for what, library in pairs]
+        subprocess.run([*pip, "--no-binary=numpy", *options, "numpy"], check=True)
+    # Not the clone itself, which goes: PYTHONPATH brings it.
+    subprocess.run([*pip, f"{clone}[book,mpi]", *wanted], check=True)
+    made.write_text(said, encoding="utf-8")
+    return python
+
+
+def surroundings(machine, clone):
+    """Return the environment variables of a machine, and make what they point to."""
+    set_here = {"PYTHONPATH": str(clone), "NNLEARN_PROGRESS": "0", "OPENBLAS_NUM_THREADS": "1"}
+    if locale := machine.environment.get("LC_ALL"):
+        language, _, letters = locale.partition(".")
+        set_here["LOCPATH"] = str(MADE / "locales")
+        os.makedirs(MADE / "locales", exist_ok=True)
+        command = ["localedef", "-i", language, "-f", letters, MADE / "locales" / locale]
+        subprocess.run(command, check=True)
+    if machine.without:
+        programs = clone.parent / "bin"
+        programs.mkdir()
+        for path in [p for place in ("/usr/sbin", "/usr/bin") for p in Path(place).iterdir()]:
+            if path.name not in machine.without and not (programs / path.name).is_symlink():
+                (programs / path.name).symlink_to(path)
+        set_here["PATH"] = str(programs)
+    return os.environ | set_here | machine.environment
+
+
+def command_of(part, machine, clone):
+    """Return pytest's options for the chapters or for the tests."""
+    if part == "chapters":
+        options = ["--nbval", "--nbval-current-env", f"--nbval-cell-timeout={LIMIT}"]
+        return [*options, *(str(p) for p in sorted((clone / "book").glob("[0-9]*.ipynb")))]
+    asks = re.compile(r"torch|witnesses|\bspace\b|\bbackend\b")
+    files = [] if machine.torch else sorted((clone / "tests").rglob("test_*.py"))
+    ignored = [f"--ignore={p}" for p in files if asks.search(p.read_text(encoding="utf-8"))]
+    return ["--no-loadscope-reorder", f"--timeout={LIMIT}", *ignored]
+
+
+def play(name, machine, parts):
+    """Run the chapters, the tests, or both on a machine; return what came of it."""
+    with tempfile.TemporaryDirectory(prefix="a folder with späces ") as folder:
+        clone = Path(folder) / "a clone"
+        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
+        python = interpreter(name, machine, clone)
+        environment = surroundings(machine, clone)
+        ask = [python, "-c", FOUND]
+        run = {"env": environment, "cwd": clone, "umask": machine.umask}
+        found = json.loads(subprocess.run(ask, check=True, capture_output=True, **run).stdout)
+        simd = [s for s in found["simd"] if machine.wider and re.search(machine.wider, s)]
+        environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(simd)
+        found["simd"] = [s for s in found["simd"] if s not in simd]
+        for part in parts:
+            report, start = Path(folder) / f"{part}.xml", time.monotonic()
+            command = [*machine.before, python, "-m", "pytest", "-n", "2", "--dist", "loadscope"]
+            command += ["-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+            subprocess.run([*command, *command_of(part, machine, clone)], **run)
+            found[part] = counted(report) | {"seconds": round(time.monotonic() - start)}
+    return found
+
+
+def counted(report):
+    """Read pytest's report: how many tests passed, were skipped, and which failed."""
+    suite = ElementTree.parse(report).getroot().find("testsuite")
+    failed = [
+        f"{case.get('classname')}::{case.get('name')}"
+        for case in suite.iter("testcase")
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+    skipped = int(suite.get("skipped"))
+    passed = int(suite.get("tests")) - skipped - len(failed)
+    return {"passed": passed, "skipped": skipped, "failed": failed}
+
+
+def main(arguments=None):
+    """Play machines, and add what came of it to `machines.json`; 1 if anything failed."""
+    parser = argparse.ArgumentParser(prog="python -m trust.machines", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MACHINES))
+    parser.add_argument("--only", choices=PARTS, help="the chapters or the tests alone")
+    parser.add_argument("--list", action="store_true", help="run nothing")
+    args = parser.parse_args(arguments)
+    if unknown := set(args.names) - set(MACHINES):
+        parser.error(f"there is no machine {', '.join(sorted(unknown))}")
+    failed = False
+    for name in args.names or MACHINES:
+        machine = MACHINES[name]
+        lack = missing(machine)
+        print(f"{name:12} {machine.why}{f' (not run: {lack})' if lack else ''}", flush=True)
+        if args.list:
+            continue
+        result = {"why": machine.why, "date": datetime.date.today().isoformat()}
+        parts = [] if lack else [args.only] if args.only else PARTS
+        result |= play(name, machine, parts) if parts else {"not run": lack}
+        failed |= any(result[part]["failed"] for part in parts)
+        results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        before = {part: results[name][part] for part in PARTS if part in results.get(name, {})}
+        results[name] = before | result
+        write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
