@@ -6,11 +6,11 @@ of it is on the disk. A program that fails or is killed half way leaves the old 
 
 import contextlib
 import errno
+import functools
 import os
 import re
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +44,8 @@ def atomic_file(
     Parameters
     ----------
     path : str or Path
-        Its folder must exist. A file that is there already keeps its permissions.
+        Its folder must exist. A file that is there already keeps its permissions; a new one has
+        those that the user's umask leaves to any new file.
     text : bool
         Whether the file takes text, in UTF-8 with plain line ends; by default it takes bytes.
     previous : str or Path, optional
@@ -69,19 +70,21 @@ def atomic_file(
     """
     path, temporary = Path(path), None
     try:
-        handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"
-        )
-        kind: dict[str, Any] = {"mode": "wb"}
+        kind: dict[str, Any] = {"mode": "xb"}
         if text:
-            kind = {"mode": "w", "encoding": "utf-8", "newline": "\n"}
-        with open(handle, **kind) as file:
+            kind = {"mode": "x", "encoding": "utf-8", "newline": "\n"}
+        permissions = 0o600 if path.exists() else 0o666  # until it gets the old file's; less umask
+        opener = functools.partial(os.open, mode=permissions)
+        name = str(path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp"))
+        with open(name, opener=opener, **kind) as file:
+            temporary = name
             yield file
             file.flush()
             os.fsync(file.fileno())  # or the name could reach the disk before what is in the file
-        os.chmod(temporary, path.stat().st_mode if path.exists() else 0o644)
-        if previous is not None and path.exists():
-            name_also(path, previous)
+        if path.exists():
+            os.chmod(temporary, path.stat().st_mode)
+            if previous is not None:
+                name_also(path, previous)
         os.replace(temporary, path)
     except BaseException as error:
         if temporary is not None:

@@ -91,10 +91,18 @@ def test_a_missing_folder_is_said_before_the_work_begins(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_permissions_stay_and_a_new_file_can_be_read_by_others(tmp_path):
-    path = tmp_path / "file"
-    write_atomically(path, "new")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    path.chmod(0o600)
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_a_new_file_has_the_permissions_that_the_umask_leaves_and_an_old_one_its_own(
+    tmp_path, umask
+):
+    path, before = tmp_path / "file", os.umask(umask)
+    try:
+        write_atomically(path, "new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
     write_atomically(path, "newer")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+    path.chmod(0o600)
+    write_atomically(path, "newest")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
