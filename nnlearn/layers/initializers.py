@@ -73,10 +73,8 @@ def orthogonal(
 
     Notes
     -----
-    The signs make the draw uniform over all orthogonal matrices (Mezzadri, "How to generate
-    random matrices from the classical compact groups", 2007). Repeated products then neither
-    vanish nor explode at the start: Saxe, McClelland and Ganguli, "Exact solutions to the
-    nonlinear dynamics of learning in deep linear neural networks", 2014.
+    The signs make the draw uniform over all orthogonal matrices :cite:`mezzadri2007`. Repeated
+    products then neither vanish nor explode at the start :cite:`saxe2014`.
     """
     rows, H = shape
     if rows % max(H, 1):
