@@ -9,10 +9,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from nnlearn.arrays.backend import to_numpy
-from nnlearn.exercises import wording
+from nnlearn.exercises import unaided, wording
 from nnlearn.exercises.failures import CheckFailed, NotAnswered
 from nnlearn.exercises.measuring import numerical_gradient
 from nnlearn.exercises.mismatch import Hints, agrees, explain, numbers, part, same, tolerance
+
+#: NumPy's own settings: a check is the same whatever `np.seterr` says in the reader's notebook.
+_PLAIN: dict[str, Any] = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 
 
 class Check:
@@ -26,6 +29,8 @@ class Check:
         A few words, for the messages and for the line that reports success.
     *answers
         What the learner wrote: functions or values, or dictionaries of values.
+    without : tuple of str, optional
+        What of the package an answer is to be written without (see `nnlearn.exercises.unaided`).
 
     Raises
     ------
@@ -33,12 +38,15 @@ class Check:
         If one of the answers is `None` or `...`.
     """
 
-    def __init__(self, number: str, title: str, *answers: Any) -> None:
-        self.number, self.title = number, title
+    def __init__(
+        self, number: str, title: str, *answers: Any, without: tuple[str, ...] = ()
+    ) -> None:
+        self.number, self.title, self._without = number, title, without
         self.rng = np.random.default_rng([int(part) for part in number.split(".")])
         self.count = 0
         self._case = ""
         self._warnings: list[str] = []
+        self._settings: dict[str, Any] = np.seterr(**_PLAIN)  # type: ignore[assignment]
         for answer in answers:
             parts = answer.values() if isinstance(answer, dict) else [answer]
             if any(part is None or part is ... for part in parts):
@@ -79,14 +87,21 @@ class Check:
         return result
 
     def _run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        try:
-            return function(*args, **kwargs)
-        except NotImplementedError:
+        stopped: BaseException | None = None
+        with unaided.watched(self._without) as used, np.errstate(**_PLAIN):
+            try:
+                result = function(*args, **kwargs)
+            except (Exception, SystemExit) as raised:
+                stopped = raised
+        if used:
+            self.fail(f"`{used[0]}` is the package's. Here you write it yourself.")
+        if isinstance(stopped, NotImplementedError):
             self._not_answered()
-        except CheckFailed:
-            raise
-        except (Exception, SystemExit) as raised:
-            self.fail(wording.error(raised, function))
+        if isinstance(stopped, CheckFailed):
+            raise stopped
+        if stopped is not None:
+            self.fail(wording.error(stopped, function))
+        return result
 
     def no_warnings(self, hint: str = "Find a form that does not overflow.") -> None:
         """Check that NumPy gave no warning, of an overflow for example, in the last call."""
@@ -227,9 +242,11 @@ class Check:
         lines = [f"Exercise {self.number} ({self.title}) is not right yet.", message]
         lines += [f"Tried: {self._case}"] if self._case else []
         lines += [f"NumPy warned: {text}" for text in self._warnings]
+        np.seterr(**self._settings)
         raise CheckFailed("\n".join(lines)) from None
 
     def _not_answered(self) -> NoReturn:
+        np.seterr(**self._settings)
         raise NotAnswered(
             f"Exercise {self.number} is not answered yet.\n"
             "Write your answer in the cell above, run that cell, then run this one again."
@@ -239,6 +256,7 @@ class Check:
         """Print the line that says that all is right: the last line of every check."""
         if not self.count:
             raise ValueError(f"the check of exercise {self.number} has checked nothing")
+        np.seterr(**self._settings)
         result = (
             "its one property holds" if self.count == 1 else f"all {self.count} properties hold"
         )

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.exercises import unaided
 from nnlearn.exercises.checking import Check
 from nnlearn.exercises.checks.attention_values import looked, scores_of, sizes_of, softmax
-from nnlearn.exercises.checks.unaided import unaided
 
 SQUARE = (4, 4, 4, 3)  # as in the trial that found nothing
 
@@ -62,25 +62,24 @@ def _run(check: Check, look: Any, q: Any, k: Any, v: Any, mask: Any, what: str) 
 
 def mended(look: Any) -> None:
     """11.6: four faults, found by their equations."""
-    check = Check("11.6", "four faults", look)
+    check = Check("11.6", "four faults", look, without=unaided.ATTENTION + unaided.GRADIENTS)
     names = "dq, dk, dv"
-    with unaided(check):
-        _values(check, look)
-        for T, S, d, e in (SQUARE, (3, 5, 2, 4), (2, 6, 3, 1)):
-            q, k, v, do = check.normal((T, d), (S, d), (S, e), (T, e))
-            for what, mask in {
-                "all may be seen": np.full((T, S), True),
-                "a causal mask": np.tri(T, S, S - T, dtype=bool),
-            }.items():
-                _, backward = _run(check, look, q, k, v, mask, what)
-                case = f"{sizes_of(T, S, d, e)}; {what}; its backward pass"
-                found = check.unpack(check.call(backward, do, case=case), names)
-                dq, dk, dv = _gradients(q, k, v, mask, do)
-                check.close(found[2], dv, name="dv")
-                check.close(found[0], dq, _wrong(0, q, k, v, mask, do), name="dq")
-                check.close(found[1], dk, _wrong(1, q, k, v, mask, do), name="dk")
-                weighted = functools.partial(_masked, mask)
-                check.gradients(found, names, weighted, q, k, v, seed=do)
+    _values(check, look)
+    for T, S, d, e in (SQUARE, (3, 5, 2, 4), (2, 6, 3, 1)):
+        q, k, v, do = check.normal((T, d), (S, d), (S, e), (T, e))
+        for what, mask in {
+            "all may be seen": np.full((T, S), True),
+            "a causal mask": np.tri(T, S, S - T, dtype=bool),
+        }.items():
+            _, backward = _run(check, look, q, k, v, mask, what)
+            case = f"{sizes_of(T, S, d, e)}; {what}; its backward pass"
+            found = check.unpack(check.call(backward, do, case=case), names)
+            dq, dk, dv = _gradients(q, k, v, mask, do)
+            check.close(found[2], dv, name="dv")
+            check.close(found[0], dq, _wrong(0, q, k, v, mask, do), name="dq")
+            check.close(found[1], dk, _wrong(1, q, k, v, mask, do), name="dk")
+            weighted = functools.partial(_masked, mask)
+            check.gradients(found, names, weighted, q, k, v, seed=do)
     check.done()
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.exercises import unaided
 from nnlearn.exercises.checking import Check
-from nnlearn.exercises.checks.unaided import unaided
 from nnlearn.exercises.mismatch import outcomes
 from nnlearn.operations import attention as package
 
@@ -48,19 +48,18 @@ def sizes_of(T: int, S: int, d: int, e: int) -> str:
 
 def attention(answer: Any) -> None:
     """11.2: attention of one sequence."""
-    check = Check("11.2", "attention", answer)
-    with unaided(check):
-        for T, S, d, e in SIZES:
-            given = check.normal((T, d), (S, d), (S, e))
-            found = check.call(answer, *given, case=sizes_of(T, S, d, e))
-            _compare(check, found, *given)
-            _reorder(check, answer, *given)
-        q, k, v = (a.astype(np.float32) for a in check.normal((3, 4), (5, 4), (5, 2)))
-        o, p = check.unpack(check.call(answer, q, k, v, case="everything in float32"), "o, p")
-        check.shape(o, (3, 2), np.float32, name="o")
-        check.shape(p, (3, 5), np.float32, name="p")
-        check.close(p, softmax(scores_of(q, k)), name="p")
-        _huge(check, answer)
+    check = Check("11.2", "attention", answer, without=unaided.ATTENTION)
+    for T, S, d, e in SIZES:
+        given = check.normal((T, d), (S, d), (S, e))
+        found = check.call(answer, *given, case=sizes_of(T, S, d, e))
+        _compare(check, found, *given)
+        _reorder(check, answer, *given)
+    q, k, v = (a.astype(np.float32) for a in check.normal((3, 4), (5, 4), (5, 2)))
+    o, p = check.unpack(check.call(answer, q, k, v, case="everything in float32"), "o, p")
+    check.shape(o, (3, 2), np.float32, name="o")
+    check.shape(p, (3, 5), np.float32, name="p")
+    check.close(p, softmax(scores_of(q, k)), name="p")
+    _huge(check, answer)
     check.done()
 
 
@@ -151,43 +150,43 @@ def _way_back(
 
 def attention_backward(answer: Any) -> None:
     """11.3: the gradients by queries, keys and values."""
-    check = Check("11.3", "attention's way back", answer)
+    check = Check(
+        "11.3", "attention's way back", answer, without=unaided.ATTENTION + unaided.GRADIENTS
+    )
     names = "dq, dk, dv"
-    with unaided(check):
-        for T, S, d, e in SIZES:
-            q, k, v = given = check.normal((T, d), (S, d), (S, e))
-            do = check.rng.normal(size=(T, e))
-            found = check.unpack(check.call(answer, *given, do, case=sizes_of(T, S, d, e)), names)
-            check.shapes(found, given, names)
-            root = d**0.5
-            mistakes: dict[str, Any] = {
-                "The scale 1/√d is missing": {"scales": (root, root)},
-                "The scale stands there twice": {"scales": (1 / root, 1 / root)},
-                "The softmax's way back has a second part: what all keys of a query share": {
-                    "mean": "none"
-                },
-                "The sum to be taken away goes over the keys of one query, and not over the "
-                "queries": {"mean": "keys"},
-                "The mean to be taken away is weighted, with p": {"mean": "plain"},
-                "The sum to be taken away is weighted, with p": {"mean": "sum"},
-                "The weight p in front of the bracket is missing": {"share": False},
-                "The softmax is left out: this takes dp for ds": {"share": False, "mean": "none"},
-                "A value has as much say as its weights give it": {"weighted": False},
-            }
-            hints = outcomes(_way_back, q, k, v, do, mistakes=mistakes)
-            check.gradients(found, names, looked, *given, seed=do, mistakes=hints)
-            right = _way_back(q, k, v, do)
-            for name, value, exact in zip(names.split(", "), found, right, strict=True):
-                check.close(value, exact, {"This is measured": value}, rtol=1e-11, name=name)
-            check.close(np.sum(found[1], axis=0), np.zeros(d), atol=1e-9, name=SHIFT)
-        q, k, v, do = 60 * check.rng.normal(size=(3, 4)), *check.normal((5, 4), (5, 2), (3, 2))
-        found = check.unpack(
-            check.call(answer, q, 60 * k, v, do, case="scores of thousands"), names
-        )
-        check.no_warnings(LARGEST)
-        right = _way_back(q, 60 * k, v, do)
+    for T, S, d, e in SIZES:
+        q, k, v = given = check.normal((T, d), (S, d), (S, e))
+        do = check.rng.normal(size=(T, e))
+        found = check.unpack(check.call(answer, *given, do, case=sizes_of(T, S, d, e)), names)
+        check.shapes(found, given, names)
+        root = d**0.5
+        mistakes: dict[str, Any] = {
+            "The scale 1/√d is missing": {"scales": (root, root)},
+            "The scale stands there twice": {"scales": (1 / root, 1 / root)},
+            "The softmax's way back has a second part: what all keys of a query share": {
+                "mean": "none"
+            },
+            "The sum to be taken away goes over the keys of one query, and not over the queries": {
+                "mean": "keys"
+            },
+            "The mean to be taken away is weighted, with p": {"mean": "plain"},
+            "The sum to be taken away is weighted, with p": {"mean": "sum"},
+            "The weight p in front of the bracket is missing": {"share": False},
+            "The softmax is left out: this takes dp for ds": {"share": False, "mean": "none"},
+            "A value has as much say as its weights give it": {"weighted": False},
+        }
+        hints = outcomes(_way_back, q, k, v, do, mistakes=mistakes)
+        check.gradients(found, names, looked, *given, seed=do, mistakes=hints)
+        right = _way_back(q, k, v, do)
         for name, value, exact in zip(names.split(", "), found, right, strict=True):
-            check.close(value, exact, atol=1e-9, name=name)
+            check.close(value, exact, {"This is measured": value}, rtol=1e-11, name=name)
+        check.close(np.sum(found[1], axis=0), np.zeros(d), atol=1e-9, name=SHIFT)
+    q, k, v, do = 60 * check.rng.normal(size=(3, 4)), *check.normal((5, 4), (5, 2), (3, 2))
+    found = check.unpack(check.call(answer, q, 60 * k, v, do, case="scores of thousands"), names)
+    check.no_warnings(LARGEST)
+    right = _way_back(q, 60 * k, v, do)
+    for name, value, exact in zip(names.split(", "), found, right, strict=True):
+        check.close(value, exact, atol=1e-9, name=name)
     check.done()
 
 

@@ -1,13 +1,13 @@
 """Checks of the exercises of chapter 2, learning."""
 
 import functools
-import inspect
 import math
 from typing import Any
 
 import numpy as np
 
 import nnlearn as nn
+from nnlearn.exercises import unaided
 from nnlearn.exercises.checking import Check
 from nnlearn.exercises.checks.valleys import (  # noqa: F401
     factors,
@@ -20,7 +20,7 @@ from nnlearn.exercises.checks.valleys import (  # noqa: F401
 
 def poisson_loss(answer: Any) -> None:
     """Check exercise 2.1: the loss of counts, from the Poisson distribution, and its gradient."""
-    check = Check("2.1", "a loss for counts", answer)
+    check = Check("2.1", "a loss for counts", answer, without=unaided.GRADIENTS)
     for n in (1, 4):
         z, y = check.rng.normal(size=n), check.rng.poisson(2.0, size=n).astype(float)
         loss, gradient = check.unpack(check.call(answer, z, y), "loss, gradient")
@@ -53,7 +53,7 @@ def poisson_loss(answer: Any) -> None:
 
 def softmax_backward(answer: Any) -> None:
     """Check exercise 2.2: the vector-Jacobian product of the softmax, for a batch."""
-    check = Check("2.2", "backward of the softmax", answer)
+    check = Check("2.2", "backward of the softmax", answer, without=unaided.GRADIENTS)
     for shape in ((3,), (5, 3), (2, 3, 4)):
         z, dp = check.rng.normal(size=(2, *shape))
         p = nn.softmax(z)
@@ -87,10 +87,7 @@ def softmax_backward(answer: Any) -> None:
 
 def stable_cross_entropy(answer: Any) -> None:
     """Check exercise 2.3: the cross-entropy of logits, exact for small and for huge ones."""
-    check = Check("2.3", "cross-entropy of huge logits", answer)
-    code = getattr(inspect.unwrap(answer), "__code__", None)
-    names = set(code.co_names) if code else set()
-    check.that(not names & {"nn", "nnlearn"}, "Write the formula yourself, without the package.")
+    check = Check("2.3", "cross-entropy of huge logits", answer, without=unaided.NUMPY_ONLY)
     z, y = check.rng.normal(size=6), np.array([0.0, 1.0, 1.0, 0.0, 1.0, 0.3])
     check.close(check.call(answer, z, y), nn.sigmoid_cross_entropy(z, y), name="The loss")
     for right in (False, True):
@@ -118,7 +115,7 @@ def stable_cross_entropy(answer: Any) -> None:
 
 def nesterov_step(answer: Any) -> None:
     """Check exercise 2.5: Nesterov's momentum, as it was written: the gradient taken ahead."""
-    check = Check("2.5", "Nesterov looks ahead", answer)
+    check = Check("2.5", "Nesterov looks ahead", answer, without=unaided.OPTIMIZERS)
     A = np.array([[3.0, 1.0], [1.0, 2.0]])
     rate, mu = 0.2, 0.6
     theta, v = check.rng.normal(size=(2, 2))
@@ -172,7 +169,7 @@ def _velocity_mistakes(A: Any, theta: Any, v: Any, rate: float, mu: float) -> di
 
 def adam_step(answer: Any) -> None:
     """Check exercise 2.6: a step of Adam, and its memory."""
-    check = Check("2.6", "Adam repaired", answer)
+    check = Check("2.6", "Adam repaired", answer, without=unaided.OPTIMIZERS)
     settings: dict[str, Any] = {"rate": 0.1, "beta1": 0.8, "beta2": 0.9, "eps": 0.01}
     params = nn.Parameters(check.rng.normal(size=3), {"theta": (3,)})
     optimizer = nn.Adam(0.1, betas=(0.8, 0.9), eps=0.01)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 import nnlearn as nn
+from nnlearn.exercises import unaided
 from nnlearn.exercises.checking import Check
 from nnlearn.exercises.checks.steps import STEP, fault, near
 from nnlearn.exercises.checks.suspects import suspects
@@ -14,7 +15,7 @@ from nnlearn.exercises.measuring import numerical_gradient
 
 def product_backward(answer: Any) -> None:
     """Check exercise 3.1: the backward function of y = x ⊙ w with w shared by the rows."""
-    check = Check("3.1", "backward of a product", answer)
+    check = Check("3.1", "backward of a product", answer, without=unaided.GRADIENTS)
     for rows, columns in ((1, 3), (4, 3)):
         x, dy = check.rng.normal(size=(2, rows, columns))
         w = check.rng.normal(size=columns)
@@ -42,7 +43,7 @@ def liar(x: Any) -> Any:
 
 def full_jacobian(answer: Any) -> None:
     """Check exercise 3.2: a Jacobian, formed row by row with a backward function."""
-    check = Check("3.2", "the Jacobian, row by row", answer)
+    check = Check("3.2", "the Jacobian, row by row", answer, without=unaided.FORWARD_MODE)
     A = check.rng.normal(size=(2, 3))
 
     @nn.differentiable
@@ -110,7 +111,7 @@ def _times_loss(x: Any, W: Any, b: Any, labels: Any) -> Any:
 
 def gate(answer: Any) -> None:
     """Check exercise 3.4: the gate y = x ⊙ σ(x Wᵀ), whose input is used twice."""
-    check = Check("3.4", "the gate", answer)
+    check = Check("3.4", "the gate", answer, without=unaided.TAPE)
     for rows, size in ((1, 2), (4, 3)):
         x, dy = check.rng.normal(size=(2, rows, size))
         W = check.rng.normal(size=(size, size))
@@ -133,7 +134,7 @@ def gate(answer: Any) -> None:
 
 def normalize(answer: Any) -> None:
     """Check exercise 3.5: the operation y = x / ‖x‖."""
-    check = Check("3.5", "a vector of length one", answer)
+    check = Check("3.5", "a vector of length one", answer, without=unaided.TAPE)
     for size in (2, 5):
         x, dy = 3 * check.rng.normal(size=(2, size))
         case = f"x = {np.round(x, 2).tolist()}"
@@ -175,7 +176,7 @@ def best_step(step: Any, truncation_grows: Any, rounding_grows: Any) -> None:
 
 def two_sides(answer: Any) -> None:
     """Check exercise 3.7: the two sides of the adjoint identity."""
-    check = Check("3.7", "two sides of one number", answer)
+    check = Check("3.7", "two sides of one number", answer, without=unaided.FORWARD_MODE)
     for f in (nn.tanh, nn.softmax, liar):
         x, v, u = check.rng.normal(size=(3, 4))
         case = f"f = {f.__name__}, x, v and u of shape (4,)"

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 
 import nnlearn as nn
+from nnlearn.exercises import unaided
 from nnlearn.exercises.checking import Check
 
 
 def standardize_fold(answer: Any) -> None:
     """4.9: standardising without a look at the test set."""
-    check = Check("4.9", "no leak", answer)
+    check = Check("4.9", "no leak", answer, without=unaided.NORMALIZATION)
     for N, D in [(40, 3), (7, 1)]:
         x_train = check.rng.normal(loc=5, scale=[[2.0]], size=(N, D))
         x_test = check.rng.normal(loc=9, scale=4, size=(6, D))

@@ -5,12 +5,19 @@ from typing import Any
 import numpy as np
 
 import nnlearn as nn
+from nnlearn.exercises import unaided
 from nnlearn.exercises.checking import Check
 
 
 def own_operation(log_sum_exp: Any, cross_entropy: Any) -> None:
     """10.10: log Σ exp as an operation, and a loss that is recorded with it."""
-    check = Check("10.10", "an operation of your own", log_sum_exp, cross_entropy)
+    check = Check(
+        "10.10",
+        "an operation of your own",
+        log_sum_exp,
+        cross_entropy,
+        without=unaided.LOSSES + unaided.LOGARITHMS,
+    )
     for shape in ((3,), (2, 4), (2, 3, 4)):
         x, dy = check.normal(shape, shape[:-1])
         dy = np.asarray(dy)

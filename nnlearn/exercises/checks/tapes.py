@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnlearn.exercises import wording
+from nnlearn.exercises import unaided, wording
 from nnlearn.exercises.checking import Check
 
 #: The names that went in, the name of what came out, and the backward function.
@@ -93,7 +93,7 @@ def _in_place(old: Any, share: Any) -> Any:
 
 def read_back(answer: Any) -> None:
     """10.3: the heart of the tape."""
-    check = Check("10.3", "from the end", answer)
+    check = Check("10.3", "from the end", answer, without=unaided.TAPE)
     numbers = check.rng.uniform(1.5, 3, size=8)
     x, dy, z, dz = check.normal(3, 3, 4, 4)
     cases = {

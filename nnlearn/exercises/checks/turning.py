@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.exercises import unaided
 from nnlearn.exercises.checking import Check
-from nnlearn.exercises.checks.unaided import unaided
 from nnlearn.exercises.mismatch import outcomes
 
 
@@ -41,18 +41,24 @@ MISTAKES: dict[str, Any] = {
 
 def turning(turn: Any, turn_backward: Any, product: Any) -> None:
     """11.8: turning, its way back, and what the product of two turned vectors depends on."""
-    check = Check("11.8", "turned by its position", turn, turn_backward, product)
-    with unaided(check):
-        for T, d in ((3, 6), (1, 2), (5, 4)):
-            x, dy = check.normal((T, d), (T, d))
-            positions, frequencies = check.rng.integers(0, 50, size=T), check.rng.uniform(
-                0.01, 1.0, size=d // 2
-            )  # fmt: skip
-            case = f"{T} vectors of {d} components"
-            _turns(check, turn, x, positions, frequencies, case)
-            _turns_back(check, turn_backward, x, dy, positions, frequencies, case)
-        for d in (2, 4, 6):
-            _depends_on_the_distance(check, product, d)
+    check = Check(
+        "11.8",
+        "turned by its position",
+        turn,
+        turn_backward,
+        product,
+        without=unaided.ATTENTION + unaided.GRADIENTS,
+    )
+    for T, d in ((3, 6), (1, 2), (5, 4)):
+        x, dy = check.normal((T, d), (T, d))
+        positions, frequencies = check.rng.integers(0, 50, size=T), check.rng.uniform(
+            0.01, 1.0, size=d // 2
+        )  # fmt: skip
+        case = f"{T} vectors of {d} components"
+        _turns(check, turn, x, positions, frequencies, case)
+        _turns_back(check, turn_backward, x, dy, positions, frequencies, case)
+    for d in (2, 4, 6):
+        _depends_on_the_distance(check, product, d)
     check.done()
 
 
