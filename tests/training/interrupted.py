@@ -1,9 +1,4 @@
-"""A run for `test_training` to kill: trains with everything that has a state, and a checkpoint.
-
-Started as ``python interrupted.py CHECKPOINT RESULT``; writes what it ended with to RESULT.
-"""
-
-import sys
+"""A run for tests to interrupt: trains with everything that has a state, and a checkpoint."""
 
 import numpy as np
 
@@ -29,13 +24,14 @@ OPTIMIZERS = {
     "momentum": lambda: nn.SGD(0.1, momentum=0.9, nesterov=True),
     "plain": lambda: nn.SGD(0.3),
 }
+SCHEDULED = {"scheduled": lambda: nn.Adam(nn.schedules.cosine(0.02, steps=50, warm_up=5))}
 
 
 def train(checkpoint=None, epochs=EPOCHS, optimizer="Adam", patience=3, **settings):
     """Train the same network on the same data; return the history and everything that changed."""
     network = model()
     params = network.init(seed=1)
-    rule = OPTIMIZERS[optimizer]()
+    rule = (OPTIMIZERS | SCHEDULED)[optimizer]()
     history = nn.fit(
         network,
         params,
@@ -56,7 +52,3 @@ def train(checkpoint=None, epochs=EPOCHS, optimizer="Adam", patience=3, **settin
     arrays = {"theta": params.vector, "state": params.state.vector, **rule.memory}
     facts = {**history, "best": history.best_epoch, "steps": rule.steps}
     return arrays | {name: np.asarray(value) for name, value in facts.items()}
-
-
-if __name__ == "__main__":
-    np.savez(sys.argv[2], **train(sys.argv[1]))

@@ -3,12 +3,7 @@
 import functools
 import io
 import os
-import random
-import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -186,42 +181,6 @@ def test_an_exception_in_the_middle_of_an_epoch(tmp_path, monkeypatch, uninterru
             train(tmp_path / "run.npz")
     same(train(tmp_path / "run.npz"), uninterrupted)
     assert sorted(os.listdir(tmp_path)) == ["run.npz", "run.previous.npz"]
-
-
-def start(checkpoint, result):
-    here = Path(__file__).parent
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, str(here / "interrupted.py"), str(checkpoint), str(result)]
-    return subprocess.Popen(command, env=environment)
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
-def test_killed_at_random_moments(tmp_path):
-    """SIGKILL again and again, between epochs, in them and while a file is written."""
-    checkpoint, result = tmp_path / "run.npz", tmp_path / "result.npz"
-    begin = time.monotonic()
-    assert start(tmp_path / "other.npz", tmp_path / "whole.npz").wait(60) == 0
-    whole_run = time.monotonic() - begin
-    chance, kills = random.Random(0), 0
-    for _ in range(40):
-        process = start(checkpoint, result)
-        # most of a run is starting Python: wait for a sign of life, then a moment more
-        known = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
-        limit = time.monotonic() + 30 + 10 * whole_run
-        while process.poll() is None and time.monotonic() < limit:
-            if checkpoint.exists() and checkpoint.stat().st_mtime_ns != known:
-                break
-            time.sleep(0.0005)
-        if kills < 4:
-            time.sleep(chance.uniform(0, 0.01))
-            process.kill()
-        if process.wait(60) == 0:
-            break
-        assert process.returncode == -signal.SIGKILL
-        kills += 1
-    assert kills >= 2, "it was never killed while it trained"
-    with np.load(result) as resumed, np.load(tmp_path / "whole.npz") as whole:
-        same(dict(resumed), dict(whole))
 
 
 def test_a_checkpoint_written_on_one_backend_goes_on_there(space, tmp_path):
