@@ -4,11 +4,13 @@ import io
 import json
 import os
 import pickle
+import random
 import tracemalloc
 import zipfile
 
 import numpy as np
 import pytest
+import tally
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,8 @@ from nnlearn.training.checkpoints import load_checkpoint, save_checkpoint, write
 
 ARRAYS = {"params": np.arange(6.0).reshape(2, 3), "optimizer.mean": np.float32([1, np.nan])}
 FACTS = {"steps": 3, "history": {"loss": [0.1, 1 / 3]}, "best": None, "big": 2**127}
+BITS = {name: (a.dtype, a.tobytes()) for name, a in ARRAYS.items()}
+MANY = bool(os.environ.get("NNLEARN_TRUST"))
 
 
 @pytest.fixture
@@ -203,3 +207,146 @@ def test_write_into(space):
     write_into(target, np.array([1.0, 2.0, 3.0]))
     assert str(target.dtype).endswith("float32")
     np.testing.assert_array_equal(nn.to_numpy(target), [1, 2, 3])
+
+
+# --- checksums ------------------------------------------------------------------------------------
+
+
+def members(path):
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+def rewritten(path, change):
+    """Write the file again with other content: the archive itself, and its CRCs, are in order."""
+    content = members(path)
+    content = change(content) or content
+    with open(path, "wb") as file:
+        np.savez(file, **content)
+
+
+def one_bit(a, i):
+    """Return an array with one bit changed, as a disk may do it."""
+    changed = a.copy()
+    changed.reshape(-1).view(np.uint8)[i // 8] ^= 1 << i % 8
+    return changed
+
+
+CHANGES = {
+    "dtype": lambda c: c | {"array.params": c["array.params"].view(np.int64)},
+    "byte order": lambda c: c | {"array.params": c["array.params"].astype(">f8")},
+    "shape": lambda c: c | {"array.params": c["array.params"].reshape(3, 2)},
+    "precision": lambda c: c | {"array.params": c["array.params"].astype(np.float32)},
+    "exchanged": lambda c: c | {"array.params": c["array.optimizer.mean"]},
+    "no number": lambda c: c | {"array.params": c["array.params"] * np.nan},
+    "missing": lambda c: {k: a for k, a in c.items() if k != "array.params"},
+    "more": lambda c: c | {"array.more": np.ones(1)},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_array_that_was_changed_is_named(path, change):
+    """Consistently: the archive's own CRC and length are right, the numbers are not."""
+    save_checkpoint(path, ARRAYS, FACTS)
+    rewritten(path, CHANGES[change])
+    name = "more" if change == "more" else "params"
+    kind = {"missing": "is missing", "more": "is unknown"}.get(change, "has another checksum")
+    assert f"its array {name!r} {kind}" in refused(path)
+    tally.count("bad inputs refused")
+
+
+def test_every_bit_of_an_array_counts(path):
+    save_checkpoint(path, ARRAYS, FACTS)
+    content = members(path)
+    for name, a in ARRAYS.items():
+        for i in range(0, a.nbytes * 8, 1 if MANY else 7):
+            changed = one_bit(a, i)
+            rewritten(path, lambda _, name=name, a=changed: content | {f"array.{name}": a})
+            assert f"its array {name!r} has another checksum" in refused(path)
+            tally.count("bad inputs refused")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"steps": 3', '"steps": 4'), ("0.1", "0.2"), ("format", "farmat"), ("}", "} ")],
+)
+def test_facts_that_were_changed_are_refused(path, old, new):
+    save_checkpoint(path, ARRAYS, FACTS)
+    rewritten(path, lambda c: c | {"facts": np.asarray(str(c["facts"]).replace(old, new))})
+    expected = "KeyError: 'format'" if old == "format" else "its facts have another checksum"
+    assert expected in refused(path)
+    tally.count("bad inputs refused")
+
+
+def test_a_checksum_that_is_gone_is_missed(path):
+    """Nor does a newer file pass for one of before there were checksums."""
+    save_checkpoint(path, ARRAYS, FACTS)
+    rewritten(path, lambda c: {k: a for k, a in c.items() if k != "checksum"})
+    assert "its facts have another checksum" in refused(path)
+    save_checkpoint(path, ARRAYS, FACTS)
+    text = '{"format": 1, "steps": 4}'
+    rewritten(path, lambda c: c | {"facts": np.asarray(text)})
+    assert "it has format 1, expected 1 or 2" in refused(path)
+
+
+@pytest.mark.parametrize("seed", range(20 if MANY else 2))
+def test_random_bytes_change_nothing_or_are_refused(path, seed):
+    """One byte or several: never other numbers, never another error than ValueError."""
+    save_checkpoint(path, ARRAYS, FACTS)
+    whole, chance = path.read_bytes(), random.Random(seed)
+    for _ in range(100):
+        content = bytearray(whole)
+        for _ in range(chance.choice((1, 1, 1, 2, 8))):
+            content[chance.randrange(len(whole))] = chance.randrange(256)
+        path.write_bytes(content)
+        try:
+            arrays, facts = load_checkpoint(path)
+        except ValueError as error:
+            assert str(path) in str(error)  # noqa: PT017
+            tally.count("bad inputs refused")
+        else:  # bytes that mean nothing, such as a date
+            assert facts == FACTS
+            assert {n: (a.dtype, a.tobytes()) for n, a in arrays.items()} == BITS
+            tally.count("cases tried")
+
+
+def test_cut_off_anywhere_it_is_refused(path):
+    save_checkpoint(path, ARRAYS, FACTS)
+    whole = path.read_bytes()
+    special = {0, 1, 4, 30, 128, len(whole) // 2, len(whole) - 22, len(whole) - 1}
+    for length in sorted(special | set(range(0, len(whole), 1 if MANY else 41))):
+        path.write_bytes(whole[:length])
+        refused(path)
+        tally.count("bad inputs refused")
+
+
+# --- other versions -------------------------------------------------------------------------------
+
+
+def older(path, facts=FACTS, **more):
+    """Write what format 1 was, of before there were checksums."""
+    text = np.asarray(json.dumps({"format": 1, **facts}))
+    with open(path, "wb") as file:
+        np.savez(file, facts=text, **{f"array.{k}": a for k, a in ARRAYS.items()}, **more)
+
+
+def test_an_older_version_s_checkpoint_loads(path):
+    older(path)
+    arrays, facts = load_checkpoint(path)
+    assert facts == FACTS
+    assert {name: (a.dtype, a.tobytes()) for name, a in arrays.items()} == BITS
+
+
+def test_it_says_which_versions_wrote_it(path):
+    save_checkpoint(path, ARRAYS, FACTS)
+    about = json.loads(str(members(path)["facts"]))
+    assert about["nnlearn"] == nn.__version__
+    assert about["numpy"] == np.__version__
+
+
+def test_the_one_before_is_kept(path):
+    for steps in range(3):
+        save_checkpoint(path, ARRAYS, {"steps": steps})
+    assert load_checkpoint(path)[1] == {"steps": 2}
+    assert load_checkpoint(path.with_name("run.previous.npz"))[1] == {"steps": 1}
+    assert len(os.listdir(path.parent)) == 2
