@@ -1,14 +1,16 @@
-"""Break a backward pass on purpose, one small change at a time.
+"""Break code on purpose, one small change at a time.
 
 `mutants` finds every backward function of a module and gives changed copies of the module, each
 with one fault of the kinds that people make: a sign, a factor or term left out, plus for minus, a
 transposition, a sum's axis. `load` runs such a copy, beside the package, without touching it.
+`everywhere` lists such faults of a whole module, and `broken` makes one of them.
 """
 
 import ast
 import copy
 import importlib.util
 import itertools
+import re
 import sys
 import types
 from dataclasses import dataclass
@@ -89,23 +91,69 @@ def mutants(tree, operation):
         for i in range(len(list(_changes(function)))):
             changed = copy.deepcopy(tree)
             target = list(backwards(changed))[k][1]
-            line, before, after, apply = next(itertools.islice(_changes(target), i, None))
+            line, before, after, apply, _ = next(itertools.islice(_changes(target), i, None))
             apply()
             yield Mutant(line, f"{before}  →  {after}", ast.fix_missing_locations(changed))
+
+
+def everywhere(tree):
+    """List every fault that can be put into a module, ``(line, what)``, in a fixed order."""
+    return [(line, f"{before}  →  {after}") for line, before, after, *_ in _anywhere(tree)]
+
+
+def broken(tree, i):
+    """Return a copy of a module with the `i`-th of its faults."""
+    changed = copy.deepcopy(tree)
+    next(itertools.islice(_anywhere(changed), i, None))[-1]()
+    return ast.fix_missing_locations(changed)
+
+
+def _anywhere(tree):
+    """Give the changes of a module: those of `_changes` that say something outside mathematics."""
+    for line, before, after, apply, node in _changes(tree, _walk_all):
+        scaled = isinstance(node, ast.BinOp) and after in (f"-({before})", f"2 * ({before})")
+        negative = isinstance(node, ast.Name) and not re.fullmatch(r"d\w{0,2}|gradient\w*", node.id)
+        if not scaled and not negative and before != after:
+            yield line, before, after, apply
+
+
+def _walk_all(part):
+    """Walk a statement as `_walk` does, with its defaults, but not what an error says."""
+    todo = [part]
+    while todo:
+        node = todo.pop()
+        text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if text or isinstance(node, ast.JoinedStr) or _is_program(node):
+            continue
+        yield node
+        if isinstance(node, ast.FunctionDef):  # annotations say nothing
+            defaults = [d for d in node.args.kw_defaults if d is not None]
+            todo.extend([*node.args.defaults, *defaults, *node.body])
+        elif isinstance(node, ast.AnnAssign):
+            todo.extend([node.value] if node.value else [])
+        elif isinstance(node, ast.ClassDef):
+            todo.extend(node.body)
+        elif not isinstance(node, ast.Raise):
+            todo.extend(ast.iter_child_nodes(node))
+
+
+def _is_program(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
 
 
 def _body(function):
     return [function.body] if isinstance(function, ast.Lambda) else function.body
 
 
-def _changes(function):
-    """Give ``(line, before, after, apply)`` for each fault that can be put into a function."""
+def _changes(function, walk=None):
+    """Give ``(line, before, after, apply, node)`` for each fault of a function."""
     for part in _body(function):
-        for node in _walk(part):
+        for node in (walk or _walk)(part):
             for after in _faults(node):
                 text = "nothing" if isinstance(after, ast.Pass) else ast.unparse(after)
                 apply = _replacement(function, node, after)
-                yield node.lineno, ast.unparse(node).splitlines()[0], text.splitlines()[0], apply
+                before = ast.unparse(node).splitlines()[0]
+                yield node.lineno, before, text.splitlines()[0], apply, node
 
 
 def _walk(part):
@@ -153,6 +201,11 @@ SWAPPED = {
     ast.MatMult: ast.Mult,
     ast.Pow: ast.Mult,
     ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
+    ast.BitXor: ast.BitAnd,
+    ast.Mod: ast.FloorDiv,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
     ast.And: ast.Or,
     ast.Or: ast.And,
     ast.Gt: ast.LtE,
@@ -235,7 +288,7 @@ def _faults_IfExp(node):
 
 def _faults_Call(node):
     name = ast.unparse(node.func)
-    if name == "xp.where":
+    if name == "xp.where" and len(node.args) == 3:
         test, left, right = node.args
         yield _with(node, args=[test, right, left])
         yield left
@@ -265,7 +318,9 @@ def _faults_Lambda(node):
 
 
 def _faults_Return(node):
-    if isinstance(node.value, ast.Tuple):
+    if node.value is None:
+        yield ast.Pass()
+    elif isinstance(node.value, ast.Tuple):
         yield _with(node, value=_with(node.value, elts=node.value.elts[:-1]))
     elif not isinstance(node.value, ast.Name | ast.IfExp | ast.Lambda):
         yield _with(node, value=_negative(node.value))
@@ -301,6 +356,10 @@ def _faults_For(node):
 
 
 def _faults_Expr(node):
+    yield ast.Pass()
+
+
+def _faults_Raise(node):
     yield ast.Pass()
 
 

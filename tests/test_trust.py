@@ -1,0 +1,103 @@
+"""Mutants are put in where they belong, judged by the tests that reach them, and counted."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mutate import broken, everywhere
+
+from trust import mutants
+from trust.applying import codes, living, swap
+
+ROOT = Path(__file__).parents[1]
+SOURCE = '''
+LIMIT = 3
+
+def decorated(f):
+    return lambda *a: f(*a)
+
+@decorated
+def area(width, height=2):
+    """2 + 2 in a docstring is no code."""
+    if width > LIMIT:
+        raise ValueError(f"{width + 1} is too wide")
+    return [w * height for w in (width,)][0]
+'''
+
+
+def faults():
+    return [what for _, what in everywhere(ast.parse(SOURCE))]
+
+
+def test_faults_of_every_kind_stand_in_the_list():
+    assert {
+        "3  →  4",  # a constant of the module
+        "2  →  3",  # a default
+        "width > LIMIT  →  width <= LIMIT",
+        "width > LIMIT  →  width >= LIMIT",
+        "w * height  →  w / height",
+        "w * height  →  w",
+        "0  →  1",  # an index
+    } <= set(faults())
+
+
+def test_words_are_not_broken():
+    assert not any(
+        "too wide" in what or "docstring" in what for what in faults() if "raise" not in what
+    )
+
+
+def test_each_broken_module_differs_from_the_right_one():
+    tree = ast.parse(SOURCE)
+    right = ast.unparse(tree)
+    texts = [ast.unparse(broken(tree, i)) for i in range(len(faults()))]
+    assert all(text != right for text in texts)
+    assert ast.unparse(tree) == right  # and that stays as it is
+
+
+def test_a_living_function_takes_the_fault_behind_its_decorator(tmp_path):
+    file = str(tmp_path / "area.py")
+    right = compile(SOURCE, file, "exec")
+    space = {}
+    exec(right, space)
+    assert space["area"](3) == 6
+    i = faults().index("w * height  →  w")
+    assert swap(living([file])[file], right, compile(broken(ast.parse(SOURCE), i), file, "exec"))
+    assert space["area"](3) == 3
+
+
+def test_a_function_that_cannot_take_a_code_is_not_half_broken(tmp_path):
+    """A fault that takes away a name of the surroundings needs another import."""
+    file = str(tmp_path / "closure.py")
+    source = "def outer(a):\n    def inner(b):\n        return a * b\n    return inner\n"
+    right = compile(source, file, "exec")
+    space = {}
+    exec(right, space)
+    inner = space["outer"](3)
+    changes = [what for _, what in everywhere(ast.parse(source))]
+    without = compile(broken(ast.parse(source), changes.index("a * b  →  b")), file, "exec")
+    assert len(codes(right)) == len(codes(without)) == 2
+    assert not swap([inner], right, without)
+    assert inner(2) == 6
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_tests_judge_the_mutants_of_a_module(tmp_path):
+    """From collecting to the report: the tests of dense notice its faults."""
+    fates = tmp_path / "fates.json"
+    command = [sys.executable, "-m", "trust.mutants", "nnlearn.operations.dense", "--jobs", "2"]
+    result = subprocess.run(
+        [*command, "--fates", fates, "--tests", "tests/operations/test_dense.py"],
+        cwd=ROOT,
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    found = json.loads(fates.read_text())
+    assert len(found) == len(list(mutants.candidates(["nnlearn.operations.dense"])))
+    counts = json.loads(result.stdout.strip().splitlines()[-1])
+    assert counts["mutants killed"] >= 0.9 * len(found), result.stdout

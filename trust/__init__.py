@@ -1,0 +1,1 @@
+"""How far the course can be relied on, in numbers: `make trust`."""

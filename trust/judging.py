@@ -1,0 +1,188 @@
+"""Ask the tests about mutants: a plugin that takes over pytest's loop once the tests are collected.
+
+First every test runs once, watched: how long it takes, and which lines it reaches. Then each mutant
+gets a process of its own, a fork of the one that has collected, in which those tests that reach its
+line run, the quickest first, until one fails or the patience for this mutant is used up.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import coverage
+import pytest
+from _pytest.runner import runtestprotocol
+
+from trust.applying import codes, import_broken, living, pairs, swap
+
+IMPORT = "import"
+MEMORY = 6 * 2**30  # bytes that a broken test may ask for beyond what it has when it begins
+
+
+@dataclass
+class Verdict:
+    """What the tests said of a mutant: killed, survived or not reached, and after how long."""
+
+    fate: str
+    seconds: float = 0.0
+    by: str = ""
+
+
+def _quiet():
+    """In a child: a process group of its own, its output nowhere, no more memory than is due."""
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, resource.RLIM_INFINITY))
+
+
+def _fork(work):
+    """Run `work()` in a child, and end it with the number that it returns."""
+    child = os.fork()
+    if child:
+        return child
+    status = 70
+    try:
+        _quiet()
+        status = work()
+    finally:
+        os._exit(status)
+
+
+class Judge:
+    """The plugin: `mutants` are judged by all tests that were collected."""
+
+    def __init__(self, mutants, root, reach, patience, jobs, told):
+        self.mutants, self.root, self.reach_file = mutants, Path(root), Path(reach)
+        self.patience, self.jobs, self.told = patience, jobs, told
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [item for item in items if "gpu" not in item.keywords]
+
+    def pytest_runtestloop(self, session):
+        self.items = {item.nodeid: item for item in session.items}
+        self.files = {str(mutant.file) for mutant in self.mutants}
+        self.functions = living(self.files)
+        if not self.reach_file.exists():
+            self._watch()
+        reach = json.loads(self.reach_file.read_text())
+        self.seconds, self.lines = reach["seconds"], reach["lines"]
+        self._judge_all()
+        return True
+
+    # --- which test reaches which line ---------------------------------------------------------
+
+    def _watch(self):
+        """Run every test once, in as many processes as jobs, and write what each reaches."""
+        names = list(self.items)
+        parts = [names[k :: self.jobs] for k in range(self.jobs)]
+        files = [self.reach_file.with_suffix(f".{k}.json") for k in range(self.jobs)]
+        children = [
+            _fork(lambda n=n, f=f: self._watched(n, f)) for n, f in zip(parts, files, strict=True)
+        ]
+        for child in children:
+            if os.waitpid(child, 0)[1]:
+                raise RuntimeError("the tests could not be watched")
+        seconds, lines = {}, {}
+        for file in files:
+            part = json.loads(file.read_text())
+            seconds |= part["seconds"]
+            for path, at in part["lines"].items():
+                for line, contexts in at.items():
+                    lines.setdefault(path, {}).setdefault(line, []).extend(contexts)
+            file.unlink()
+        self.reach_file.write_text(json.dumps({"seconds": seconds, "lines": lines}))
+
+    def _watched(self, names, file):
+        watch = coverage.Coverage(source=[str(self.root / "nnlearn")], data_file=None)
+        watch.start()
+        watch.switch_context(IMPORT)
+        self._import_again()
+        seconds = {}
+        items = [self.items[name] for name in names]
+        for item, after in pairs(items):
+            watch.switch_context(item.nodeid)
+            start = time.perf_counter()
+            reports = runtestprotocol(item, log=False, nextitem=after)
+            if all(report.passed for report in reports):  # what fails or is left out cannot judge
+                seconds[item.nodeid] = time.perf_counter() - start
+        watch.stop()
+        data = watch.get_data()
+        lines = {path: data.contexts_by_lineno(path) for path in data.measured_files()}
+        file.write_text(json.dumps({"seconds": seconds, "lines": lines}))
+        return 0
+
+    def _import_again(self):
+        """Import every module of the package afresh, only to see which lines that runs."""
+        kept = {n: m for n, m in sys.modules.items() if n.partition(".")[0] == "nnlearn"}
+        for name in kept:
+            del sys.modules[name]
+        for name in sorted(kept):
+            __import__(name)
+        sys.modules.update(kept)
+
+    # --- the mutants -----------------------------------------------------------------------------
+
+    def judges(self, mutant):
+        """Return the tests that reach a mutant's line, the quickest first, within the patience."""
+        reaching = set(self.lines.get(str(mutant.file), {}).get(str(mutant.line), ()))
+        at_import = IMPORT in reaching
+        names = sorted((n for n in reaching if n in self.seconds), key=self.seconds.get)
+        if at_import:  # whatever uses this module at all
+            everywhere = {n for at in self.lines[str(mutant.file)].values() for n in at}
+            names = sorted((n for n in everywhere if n in self.seconds), key=self.seconds.get)
+        chosen, spent = [], 0.0
+        for name in names:
+            spent += self.seconds[name]
+            if chosen and spent > self.patience:
+                break
+            chosen.append(name)
+        return chosen, at_import, min(spent, self.patience)
+
+    def _judge_all(self):
+        waiting, running = list(reversed(self.mutants)), {}
+        while waiting or running:
+            while waiting and len(running) < self.jobs:
+                mutant = waiting.pop()
+                names, at_import, spent = self.judges(mutant)
+                if not names:
+                    self.told(mutant, Verdict("not reached"))
+                    continue
+                child = _fork(lambda m=mutant, n=names, a=at_import: self._judged(m, n, a))
+                # a broken program may take longer, but not for ever
+                running[child] = mutant, time.monotonic(), 20 + 8 * spent
+            for child in list(running):
+                mutant, start, limit = running[child]
+                done, status = os.waitpid(child, os.WNOHANG)
+                took = time.monotonic() - start
+                if not done and took < limit:
+                    continue
+                if not done:
+                    os.killpg(child, signal.SIGKILL)
+                    os.waitpid(child, 0)
+                del running[child]
+                survived = done and status == 0
+                by = "" if survived else "time" if not done else "test" if status == 256 else "end"
+                self.told(mutant, Verdict("survived" if survived else "killed", took, by))
+            time.sleep(0.002)
+
+    def _judged(self, mutant, names, at_import):
+        """In a child: put the fault in, run the tests; 0 if they see nothing."""
+        right = compile(Path(mutant.file).read_text(encoding="utf-8"), mutant.file, "exec")
+        broken = compile(mutant.tree, mutant.file, "exec")
+        functions = self.functions[str(mutant.file)]
+        if at_import or not codes(broken) or not swap(functions, right, broken):
+            import_broken(self.root, mutant.module, broken)
+            options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+            return int(pytest.main([*options, *names]) != 0)
+        for item, after in pairs([self.items[name] for name in names]):
+            if any(report.failed for report in runtestprotocol(item, log=False, nextitem=after)):
+                return 1
+        return 0

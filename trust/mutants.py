@@ -1,0 +1,160 @@
+"""Break the package on purpose, everywhere, and count what the tests notice: `make mutants`.
+
+    python -m trust.mutants                          all of nnlearn but its exercises and pages
+    python -m trust.mutants 'nnlearn.layers.*'       some modules
+    python -m trust.mutants --sample 40 --seed 7     as many, drawn at random
+
+What survives is either listed in `equivalent.toml`, with the reason why it changes nothing that
+anyone could see, or it is a fault that the tests would not notice.
+"""
+
+import argparse
+import ast
+import fnmatch
+import json
+import random
+import sys
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tqdm import tqdm
+
+from nnlearn.files import atomic_file
+from trust.judging import Judge
+
+ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "tests"))
+from mutate import broken, everywhere  # noqa: E402
+
+#: what is only on pages, and what is checked by exercises of its own
+LEFT_OUT = ("exercises", "book")
+#: tests that read pages, drive browsers or start other processes see no fault in this one
+JUDGES = ("tests/arrays", "tests/automatic", "tests/data", "tests/layers", "tests/operations")
+JUDGES += ("tests/training", "tests/chapters", *sorted(map(str, ROOT.glob("tests/test_*.py"))))
+NO_JUDGES = ("tests/test_mutation.py", "tests/test_benchmarks.py", "tests/test_benchmarks_ranks.py")
+NO_JUDGES += ("tests/test_tally.py", "tests/test_skips.py", "tests/test_imports.py")
+NO_JUDGES += ("tests/training/test_ranks_faults.py", "tests/training/test_ranks_device.py")
+
+
+@dataclass
+class Mutant:
+    """A fault that can be put into a module: the `i`-th of those that it has."""
+
+    module: str
+    file: str
+    line: int
+    what: str
+    i: int
+
+    @property
+    def name(self):
+        """What tells it from others of the same text, for a file of fates."""
+        return f"{self.module}:{self.line}:{self.i}: {self.what}"
+
+    @property
+    def tree(self):
+        """The module with the fault in it."""
+        return broken(ast.parse(Path(self.file).read_text(encoding="utf-8")), self.i)
+
+    @property
+    def key(self):
+        """What tells it from others, also when lines have moved."""
+        text = Path(self.file).read_text(encoding="utf-8").splitlines()[self.line - 1].strip()
+        return self.module, text, self.what
+
+
+def candidates(patterns):
+    """Give every mutant of the modules that match."""
+    for path in sorted((ROOT / "nnlearn").rglob("*.py")):
+        names = path.relative_to(ROOT).with_suffix("").parts
+        module = ".".join(names).removesuffix(".__init__")
+        if any(part in LEFT_OUT for part in names):
+            continue
+        if not patterns or any(fnmatch.fnmatch(module, pattern) for pattern in patterns):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for i, (line, what) in enumerate(everywhere(tree)):
+                yield Mutant(module, str(path), line, what, i)
+
+
+def reasons():
+    """Read which survivors change nothing that anyone could see, and why."""
+    told = tomllib.loads((HERE / "equivalent.toml").read_text(encoding="utf-8"))
+    return {
+        (m["module"], m["line"], what): why["why"]
+        for why in told["because"]
+        for m in why["mutants"]
+        for what in m["what"]
+    }
+
+
+def options():
+    parser = argparse.ArgumentParser(prog="python -m trust.mutants", description=__doc__)
+    parser.add_argument("modules", nargs="*", help="names, with * for any part")
+    parser.add_argument("--sample", type=int, help="draw as many mutants at random")
+    parser.add_argument("--seed", type=int, default=0, help="of the drawing")
+    parser.add_argument("--patience", type=float, default=10.0, help="seconds of tests a mutant")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at once")
+    parser.add_argument("--tests", nargs="+", metavar="TEST", help="who judges, in place of all")
+    parser.add_argument("--at-least", type=float, default=95.0, help="the score to reach, in %%")
+    parser.add_argument("--fates", type=Path, default=ROOT / "_build/mutants/fates.json")
+    parser.add_argument("--again", action="store_true", help="only those that survived before")
+    return parser.parse_args()
+
+
+def main():
+    """Judge, say what survived, and fail where the score is too low."""
+    args = options()
+    args.fates.parent.mkdir(parents=True, exist_ok=True)
+    chosen = list(candidates(args.modules))
+    fates = json.loads(args.fates.read_text()) if args.fates.exists() else {}
+    if args.again:
+        chosen = [m for m in chosen if fates.get(m.name) in ("survived", "not reached")]
+    if args.sample and args.sample < len(chosen):
+        chosen = random.Random(args.seed).sample(chosen, args.sample)
+        print(f"{args.sample} mutants, drawn with seed {args.seed}")
+
+    bar = tqdm(total=len(chosen), mininterval=5)
+
+    def told(mutant, verdict):
+        fates[mutant.name] = verdict.fate
+        bar.update()
+        if bar.n % 100 == 0:
+            save(args.fates, fates)
+
+    judge = Judge(chosen, ROOT, args.fates.with_name("reach.json"), args.patience, args.jobs, told)
+    tests = args.tests or [test for test in JUDGES if test not in NO_JUDGES]
+    left_out = [f"--ignore={test}" for test in NO_JUDGES]
+    pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *left_out, *tests], [judge])
+    save(args.fates, fates)
+    return report(chosen, fates) < args.at_least
+
+
+def save(path, fates):
+    with atomic_file(path) as file:
+        file.write(json.dumps(fates, indent=0, ensure_ascii=False).encode())
+
+
+def report(chosen, fates):
+    """Print each survivor without a reason, the score, and the counts; return the score in %."""
+    why = reasons()
+    counts = Counter()
+    for mutant in chosen:
+        fate = fates.get(mutant.name, "not judged")
+        if fate != "killed" and mutant.key in why:
+            fate = "equivalent"
+        elif fate != "killed":
+            print(f"{fate}: {mutant.module}:{mutant.line}: {mutant.what}")
+        counts[fate] += 1
+    judged = len(chosen) - counts["equivalent"]
+    score = 100 * counts["killed"] / max(judged, 1)
+    print(f"{counts['killed']:,} of {judged:,} mutants killed: {score:.1f} %")
+    print(json.dumps({"mutants": len(chosen), **{f"mutants {k}": n for k, n in counts.items()}}))
+    return score
+
+
+if __name__ == "__main__":
+    sys.exit(main())
