@@ -1,12 +1,13 @@
 """Files are whole: what is written takes the old file's place at once, or not at all."""
 
+import errno
 import os
 import stat
 
 import numpy as np
 import pytest
 
-from nnlearn.files import atomic_file, write_atomically
+from nnlearn.files import atomic_file, name_also, write_atomically
 
 
 @pytest.mark.parametrize("content", ["café\n∂L\n", b"\x00\xff\r\n", ""])
@@ -106,3 +107,116 @@ def test_a_new_file_has_the_permissions_that_the_umask_leaves_and_an_old_one_its
     path.chmod(0o600)
     write_atomically(path, "newest")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+# --- the file before, other names, leftovers ------------------------------------------------------
+
+
+def no_links(*_):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_file_before_is_kept(tmp_path, monkeypatch, links):
+    """By a second name, or where a file system has only one name for a file by a copy."""
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    path, previous = tmp_path / "file", tmp_path / "previous"
+    for text in "abc":
+        with atomic_file(path, text=True, previous=previous) as file:
+            file.write(text)
+    assert (path.read_text(), previous.read_text()) == ("c", "b")
+    assert sorted(os.listdir(tmp_path)) == ["file", "previous"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_failure_between_the_two_names_loses_neither(tmp_path, monkeypatch, links, number):
+    path, previous, replace = tmp_path / "file", tmp_path / "previous", os.replace
+    path.write_text("b")
+    previous.write_text("a")
+    left = [number]
+
+    def refuse(*names):
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError(errno.EIO, "Input/output error")
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", refuse)
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+
+    def write():
+        with atomic_file(path, text=True, previous=previous) as file:
+            file.write("c")
+
+    with pytest.raises(OSError, match="Input/output error"):
+        write()
+    assert (path.read_text(), previous.read_text()) == ("b", "ab"[number - 1])
+    assert sorted(os.listdir(tmp_path)) == ["file", "previous"]
+    write()
+    assert (path.read_text(), previous.read_text()) == ("c", "b")
+    assert sorted(os.listdir(tmp_path)) == ["file", "previous"]
+
+
+def test_a_file_has_a_second_name_already(tmp_path):
+    """Renaming one link of a file to another does nothing, and would leave a third."""
+    path, other = tmp_path / "file", tmp_path / "other"
+    path.write_text("a")
+    for _ in range(2):
+        name_also(path, other)
+        assert sorted(os.listdir(tmp_path)) == ["file", "other"]
+    with pytest.raises(FileNotFoundError):
+        name_also(tmp_path / "nothing", other)
+    assert other.read_text() == "a"
+
+
+def test_an_error_names_the_file_that_one_knows(tmp_path):
+    """And not the temporary one; what another file's error says stays as it is."""
+    path = tmp_path / "file"
+    with pytest.raises(OSError, match="No space left") as caught, atomic_file(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(caught.value) == f"[Errno 28] No space left on device: '{path}'"
+    with pytest.raises(FileNotFoundError, match="'elsewhere'"), atomic_file(path):
+        raise FileNotFoundError(errno.ENOENT, "No such file", "elsewhere")
+    with pytest.raises(FileNotFoundError) as caught:
+        write_atomically(tmp_path / "missing" / "file", "new")
+    assert caught.value.filename == str(tmp_path / "missing" / "file")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
+def test_a_device_that_is_full(tmp_path, monkeypatch):
+    """The system itself refuses the bytes, when they are to leave the process."""
+    path, opened = tmp_path / "file", os.open
+    write_atomically(path, "old")
+
+    def full(name, flags, *args, **kw):
+        os.close(opened(name, flags, *args, **kw))
+        return opened("/dev/full", os.O_WRONLY)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", full)
+        with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+            write_atomically(path, b"new" * 100_000)
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("file", "old")]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+def test_a_folder_that_cannot_be_synced(tmp_path, monkeypatch, number):
+    """Some file systems have no way to do it; an error of the disk is told."""
+    fsync = os.fsync
+
+    def refuse(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    path = tmp_path / "file"
+    if number == errno.EIO:
+        with pytest.raises(OSError, match="Input/output error"):
+            write_atomically(path, "new")
+    else:
+        write_atomically(path, "new")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("file", "new")]

@@ -168,7 +168,7 @@ def _unpacked(content: dict[str, Array]) -> tuple[dict[str, Array], dict[str, An
             raise ValueError(f"its array {name!r} is {kind}")
         if _checksum(arrays[name]) != checksums[name]:
             raise ValueError(f"its array {name!r} has another checksum than when it was written")
-    return arrays, facts["facts"]
+    return arrays, dict(facts["facts"])
 
 
 def write_into(target: Array, values: Array) -> None:

@@ -167,10 +167,10 @@ class Run:
             ) from error
         if damage is not None:
             self.ranks.on_first(lambda: put_back(path, damage))
-        params, self.best, memory, self.generators, history = held
+        params, self.best, memory, steps, self.generators, history = held
         self.params.assign(params)
         self.optimizer.memory.update(memory)
-        self.optimizer.steps = facts["steps"]
+        self.optimizer.steps = steps
         self.history.update(history)
         self.history.best_epoch = history.best_epoch
 
@@ -178,7 +178,8 @@ class Run:
         self, path: str | Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]
     ) -> None:
         """Refuse what is of another run."""
-        known = facts.get("identity", {})
+        known = facts.get("identity")
+        known = known if isinstance(known, dict) else {}
         ends = {checksum(arrays[name]) for name in ("params", "best") if name in arrays}
         if self.identity["parameters"] in ends:  # a cell that is run again: they are where it ended
             self.identity["parameters"] = known.get("parameters")
@@ -205,6 +206,9 @@ class Run:
         memory = {name: xp.zeros_like(self.params.vector) for name in self.optimizer.remembers}
         for name, target in memory.items():
             write_into(target, arrays[f"optimizer.{name}"])
+        steps = facts["steps"]
+        if not isinstance(steps, int) or steps < 0:
+            raise ValueError(f"steps is {steps!r}, expected a whole number of at least 0")
         generators = copy.deepcopy(self.generators)
         for name, generator in generators.items():
             generator.bit_generator.state = facts["generators"][name]
@@ -212,4 +216,4 @@ class Run:
         for record in zip(*lists.values(), strict=True):
             history.add(dict(zip(lists, map(float, record), strict=True)))
         best = params("best", "best.state") if "best" in arrays else None
-        return params("params", "state"), best, memory, generators, history
+        return params("params", "state"), best, memory, steps, generators, history

@@ -106,7 +106,7 @@ def test_the_disk_is_full(number, undisturbed, tmp_path):
     done = start(ranks, tmp_path, "disk full", 0, write)
     assert done.returncode != 0
     told = {path.read_text() for path in tmp_path.glob("result.npz.error.*")}
-    assert told == {"OSError: [Errno 28] No space left on device"}
+    assert told == {f"OSError: [Errno 28] No space left on device: '{tmp_path / 'run.npz'}'"}
     assert len(list(tmp_path.glob("result.npz.error.*"))) == ranks
     goes_on(tmp_path, ranks, expected)
 

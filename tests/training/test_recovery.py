@@ -5,6 +5,7 @@ training that writes to the same place: nothing is lost, and what came of it has
 that of a run to which nothing happened.
 """
 
+import json
 import os
 import random
 import signal
@@ -20,7 +21,7 @@ import tally
 from faults import Trainings
 from interrupted import EPOCHS, train
 
-from nnlearn.training import checkpoints
+from nnlearn.training import checkpoints, runs
 from nnlearn.training.checkpoints import DamagedCheckpoint, load_checkpoint, save_checkpoint
 from nnlearn.training.recovery import load_last_good
 
@@ -366,3 +367,81 @@ def test_a_killed_training_locks_nothing(trainings, undisturbed, path):
     assert path.with_name(".run.npz.lock").exists()
     goes_on(trainings, path, undisturbed)
     tally.count("faults survived")
+
+
+# --- forged: checksums that are right, of what does not fit ---------------------------------------
+
+
+def without(mapping, name):
+    return {k: v for k, v in mapping.items() if k != name}
+
+
+def test_forged_facts_about_the_run(path):
+    train(path, 2, "scheduled")
+    arrays, facts = load_checkpoint(path)
+    for identity in ([1, 2], None, {}, facts["identity"] | {"loss": "nnlearn.other"}):
+        save_checkpoint(path, arrays, facts | {"identity": identity})
+        with pytest.raises(ValueError, match=r"run\.npz is of another run: its"):
+            train(path, optimizer="scheduled")
+        tally.count("bad inputs refused")
+
+
+FORGERIES = {
+    "no parameters": lambda a, f: (without(a, "params"), f),
+    "parameters of one number": lambda a, f: (a | {"params": a["params"][:1]}, f),
+    "parameters that are one number": lambda a, f: (a | {"params": a["params"][0]}, f),
+    "no state": lambda a, f: (without(a, "state"), f),
+    "a text for a state": lambda a, f: (a | {"state": np.asarray("none")}, f),
+    "no memory": lambda a, f: (without(a, "optimizer.mean"), f),
+    "no state of the best": lambda a, f: (without(a, "best.state"), f),
+    "no history": lambda a, f: (a, without(f, "history")),
+    "a history of one": lambda a, f: (a, f | {"history": f["history"] | {"loss": [1.0]}}),
+    "a history of words": lambda a, f: (a, f | {"history": f["history"] | {"loss": ["a", "b"]}}),
+    "a history of lists": lambda a, f: (a, f | {"history": [1, 2]}),
+    "no generators": lambda a, f: (a, without(f, "generators")),
+    "a generator in no state": lambda a, f: (
+        a,
+        f | {"generators": f["generators"] | {"chance": {"bit_generator": "PCG64"}}},
+    ),
+    "no steps": lambda a, f: (a, without(f, "steps")),
+    "steps that are none": lambda a, f: (a, f | {"steps": "many"}),
+    "steps below zero": lambda a, f: (a, f | {"steps": -1}),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forged_checkpoint_changes_nothing(path, monkeypatch, name):
+    """Neither the files, nor the parameters and the optimizer, which are still those of before."""
+    train(path, 2, "scheduled")
+    save_checkpoint(path, *FORGERIES[name](*load_checkpoint(path)))
+    before, moved = contents(path.parent), []
+    monkeypatch.setattr(runs.Parameters, "assign", lambda *_: moved.append("assigned"))
+    monkeypatch.setattr(runs, "put_back", lambda *_: moved.append("put back"))
+    with pytest.raises(ValueError, match=r"run\.npz does not hold what this run needs"):
+        train(path, optimizer="scheduled")
+    assert contents(path.parent) == before
+    assert not moved
+    tally.count("bad inputs refused")
+
+
+def test_a_checkpoint_of_before_there_were_checksums_goes_on(path, undisturbed):
+    train(path, 3, "scheduled")
+    arrays, facts = load_checkpoint(path)
+    text = np.asarray(json.dumps({"format": 1, **facts, "best_epoch": 2}))
+    with path.open("wb") as file:
+        np.savez(file, facts=text, **{f"array.{name}": a for name, a in arrays.items()})
+    same(train(path, optimizer="scheduled"), undisturbed)
+
+
+def test_a_kill_leaves_nothing_that_the_next_training_does_not_remove(path):
+    """Half written files of this checkpoint, and of no other."""
+    others = [".run.npz.abcdefgh.txt", ".run.abcdefgh.tmp", ".run.npz.abcdefghi.tmp", "run.npz.tmp"]
+    ours = [
+        ".run.npz.abcdefgh.tmp",
+        ".run.previous.npz.0a1b2c3d.tmp",
+        ".run.damaged.npz.01234567.tmp",
+    ]
+    for name in others + ours:
+        path.with_name(name).write_text("half")
+    train(path, 1, "scheduled")
+    assert sorted(os.listdir(path.parent)) == sorted([*others, "run.npz"])
