@@ -15,9 +15,13 @@ BLAS_THREADS ?= 1
 THREADS := OPENBLAS_NUM_THREADS=$(BLAS_THREADS) VECLIB_MAXIMUM_THREADS=$(BLAS_THREADS)
 # Here `import cupy` gives the double of a GPU.
 DOUBLE := PYTHONPATH="$(CURDIR)/tests/doubles" $(THREADS)
+# Tests at a time: make test WORKERS=8 where there are the cores, and a gigabyte of memory for each.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
+NBVAL := --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help book offline test coverage serve lab lint format execute web lock pdf epub screenshots bench gpu clean
+.PHONY: help book offline test double coverage serve lab lint format execute web lock pdf epub screenshots bench gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -45,18 +49,19 @@ book: $(VENV)/.book $(if $(LITE),$(VENV)/.lite)  ## install, execute every noteb
 	$(THREADS) $(BIN)/jupyter-book build book --config _config.yml --path-output . --all --warningiserror --keep-going
 	@echo; echo "The book is built. Open it:  $(CURDIR)/$(BOOK)"; echo "or look at it at http://localhost:8000 with:  make serve"
 
-test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbval included
-	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
-	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
-	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
-	$(DOUBLE) $(BIN)/python -m pytest -n 2 -m gpu -p no:cacheprovider
-	$(DOUBLE) NNLEARN_BACKEND=cupy $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env \
-	    --nbval-cell-timeout=300 -p no:cacheprovider $(CHAPTERS)
-	$(DOUBLE) NNLEARN_BACKEND=cupy $(BIN)/python -m pytest -n 2 -p no:cacheprovider \
+# What `make book` has just executed is not executed again: nbval compares its outputs (tests/executed.py).
+test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbval included: ten minutes after make book
+	$(THREADS) PYTHONPATH="$(CURDIR)/tests" $(PYTEST) $(NBVAL) -p executed $(CHAPTERS)
+	$(THREADS) $(PYTEST) --dist loadscope --no-loadscope-reorder
+	$(DOUBLE) $(PYTEST) -m gpu -p no:cacheprovider
+
+double: $(VENV)/.test  ## every chapter and every exercise once more, on the double of a GPU
+	$(DOUBLE) NNLEARN_BACKEND=cupy $(PYTEST) $(NBVAL) $(CHAPTERS)
+	$(DOUBLE) NNLEARN_BACKEND=cupy $(PYTEST) -p no:cacheprovider \
 	    -k "passes or fails_with_a_readable" tests/exercises/test_exercises.py
 
 coverage: $(VENV)/.test  ## run the tests once more, and say which lines of nnlearn they reach (twice the time)
-	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
+	$(THREADS) $(PYTEST) --dist loadscope --cov=nnlearn --cov-report=term-missing:skip-covered
 
 offline: $(VENV)/.book  ## the built book as one archive that opens from disk: _build/equation-by-equation.zip
 	@test -f $(BOOK) || $(MAKE) book

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from paths import ROOT
+from paths import ROOT, newest
 from visits import PHONE, visit
 
 from nnlearn.book.browser import served
@@ -22,11 +22,8 @@ def is_current():
     """Whether the built book is newer than all that it is made of."""
     if not (BUILT / "index.html").exists():
         return False
-    sources = [ROOT / "_config.yml"]
-    for folder in ("book", "nnlearn", "tests"):
-        sources += [p for p in (ROOT / folder).rglob("*") if p.suffix not in (".pyc", "")]
-    newest = max(p.stat().st_mtime for p in sources if p.is_file())
-    return (BUILT / "index.html").stat().st_mtime > newest
+    places = (ROOT / place for place in ("_config.yml", "book", "nnlearn", "tests"))
+    return (BUILT / "index.html").stat().st_mtime > newest(places)
 
 
 @pytest.fixture(scope="session")
