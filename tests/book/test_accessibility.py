@@ -41,6 +41,21 @@ def test_axe_finds_nothing_on_any_page(found, look):
     assert {name: wrong for name, wrong in found[look].items() if wrong} == {}
 
 
+def test_axe_sees_each_faint_text_though_it_reads_each_colour_once(chromium):
+    """The same colours on other grounds, and colours that change while the page is open."""
+    page = chromium.new_page()
+    page.set_content("""<main style="--ink: #222"><p>Black on white.</p>
+        <p style="color: #aaa">Grey on white.</p>
+        <div style="background: #222"><p style="color: #aaa">Grey on black.</p><p>Black.</p></div>
+        <p style="color: rgb(0 0 0 / 30%)">Hardly there.</p>
+        <p style="color: var(--ink)">As the theme says.</p></main>""")
+    ((rule, _, count),) = violations(page, COLOURS)
+    assert (rule, count) == ("color-contrast", 3)
+    page.evaluate("document.querySelector('main').style.setProperty('--ink', '#ccc')")
+    assert violations(page, COLOURS)[0][2] == 4
+    page.close()
+
+
 def preview(page):
     page.locator('.bd-article a.reference[href$="#equation-eq-output-size"]').first.hover()
     return page.locator(".preview:popover-open")
