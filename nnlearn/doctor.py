@@ -36,7 +36,8 @@ for _ in range(12):
 print(min(times))
 """
 RANKS = """
-from mpi4py import MPI
+from nnlearn.arrays.launching import started_mpi
+MPI = started_mpi()
 ranks = MPI.COMM_WORLD
 ranks.Barrier()
 if ranks.rank == 0:
@@ -175,7 +176,7 @@ def _model() -> str:
 def _told_by_linux(what: str) -> str:
     """Return what Linux tells of the first core; nothing elsewhere."""
     path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith(what)), "")
 
 

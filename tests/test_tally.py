@@ -1,6 +1,7 @@
 """What tests count is added up over processes, and a test that fails counts for nothing."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,8 @@ def test_fails():
 def test_counts_of_passed_tests_are_added(tmp_path, workers):
     (tmp_path / "conftest.py").write_text((HERE / "conftest.py").read_text())
     (tmp_path / "test_some.py").write_text(TESTS)
-    settings = [f"--override-ini=pythonpath={HERE}", "--rootdir", tmp_path, "-c", "/dev/null"]
+    here = shlex.quote(str(HERE))  # the option is a list of folders, and this one may have spaces
+    settings = [f"--override-ini=pythonpath={here}", "--rootdir", tmp_path, "-c", "/dev/null"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *settings, *workers]
     subprocess.run([*command, "--tally", tmp_path / "sums.json", tmp_path], cwd=tmp_path)
     sums = json.loads((tmp_path / "sums.json").read_text())

@@ -1,5 +1,6 @@
 """``python -m nnlearn.train``: a chapter's network, on one process or on several."""
 
+import locale
 import re
 import subprocess
 import sys
@@ -208,6 +209,24 @@ def test_without_mpi4py_it_says_what_to_install(tmp_path):
     assert done.returncode != 0
     assert done.stderr.count("pip install mpi4py, and mpich where the system has no MPI") == 1
     assert trained(None, *SMALL, PYTHONPATH=tmp_path).returncode == 0
+
+
+def test_mpi_starts_where_i_is_the_small_letter_of_I(tmp_path, monkeypatch):
+    (tmp_path / "mpi4py").mkdir()
+    (tmp_path / "mpi4py/__init__.py").touch()
+    told = "import locale\nletters = locale.setlocale(locale.LC_CTYPE)\n"
+    (tmp_path / "mpi4py/MPI.py").write_text(told)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mpi4py"]:
+        monkeypatch.delitem(sys.modules, name)
+    before = locale.setlocale(locale.LC_CTYPE)
+    assert before != "C"
+    try:
+        assert launching.started_mpi().letters == "C"
+        assert locale.setlocale(locale.LC_CTYPE) == before
+    finally:
+        for name in ("mpi4py.MPI", "mpi4py"):
+            sys.modules.pop(name, None)
 
 
 def test_an_mpiexec_of_another_mpi_is_noticed():

@@ -3,6 +3,7 @@
 Only then mpi4py is imported: who trains in one process needs neither it nor an MPI.
 """
 
+import locale
 import os
 from typing import Any, NamedTuple
 
@@ -41,7 +42,7 @@ def world() -> Any:
         If mpi4py is missing, finds no MPI, or finds another than the launcher's.
     """
     try:
-        from mpi4py import MPI
+        MPI = started_mpi()
     except (ImportError, RuntimeError) as error:  # RuntimeError: there is no library of MPI
         raise RuntimeError(
             f"several processes were started, and mpi4py cannot be used ({error}): "
@@ -57,6 +58,21 @@ def world() -> Any:
             "belongs to mpi4py's, such as .venv/bin/mpiexec of the package mpich"
         )
     return MPI.COMM_WORLD
+
+
+def started_mpi() -> Any:
+    """Import mpi4py's module ``MPI``, which starts MPI, where i is the small letter of I.
+
+    In Turkish and Azeri it is not, and MPICH's transport, which compares its settings without
+    regard to case, then does not know "diag" for its own "DIAG", and ends the process.
+    """
+    letters = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        from mpi4py import MPI
+    finally:
+        locale.setlocale(locale.LC_CTYPE, letters)
+    return MPI
 
 
 def use_backend_on(name: str, communicator: Any) -> None:
