@@ -11,10 +11,11 @@ somebody calls it.
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from nnlearn.arrays.backend import array_namespace, is_floating, on_host
+from nnlearn.arrays.backend import array_namespace, is_floating, is_integer, on_host
 from nnlearn.arrays.typing import Array
 from nnlearn.shapes import Signature
 
@@ -82,11 +83,10 @@ def differentiable(shapes: Any = "") -> Any:
 
     def decorate(function: Callable[..., Any]) -> Any:
         name = function.__name__
-        signature = Signature(name, shapes)
+        signature = Signature(name, shapes, _required(function))
 
         def forward(*args: Any, **kw: Any) -> tuple[Any, Backward]:
-            args = _of_one_kind(args)
-            signature.check(args, kw)
+            args, kw = signature.fitting(_of_one_kind(args), kw)
             value, backward = _checked(name, function(*args, **kw))
             return value, lambda *dvalues: _all_wait(backward(*dvalues))
 
@@ -95,6 +95,12 @@ def differentiable(shapes: Any = "") -> Any:
         return operation
 
     return decorate
+
+
+def _required(function: Callable[..., Any]) -> set[str]:
+    """Name the parameters of a function that have no default."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name for p in parameters if p.default is p.empty}
 
 
 def _of_one_kind(args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -158,6 +164,10 @@ def vjp(
     -----
     Nothing is changed, neither the arguments nor what a layer remembers; only a `memory` that is
     given to recurrent layers gets their last states.
+
+    Arrays of float32 beside float64 are computed with in float64. A gradient has the shape and the
+    dtype of its argument. Where an operation only moves or adds numbers, it may share memory with
+    the gradients that `backward` was given, and so with other gradients: to write into it, copy it.
 
     The backward function keeps the arguments and the value, and does not copy them: the gradient
     would be wrong if they were changed in place before it is called. On the CPU it looks at up
@@ -276,7 +286,11 @@ def _positions(name: str, args: Sequence[Any], wrt: Any) -> tuple[int, ...]:
     if wrt is None:
         positions = tuple(i for i, a in enumerate(args) if is_differentiable(a))
         if not positions:
-            raise ValueError(f"vjp: {name} is given no floating-point array to differentiate by")
+            kinds = [str(getattr(a, "dtype", type(a).__name__)) for a in args]
+            raise ValueError(
+                f"vjp: {name} is given no floating-point array to differentiate by; its arguments "
+                f"are of {', '.join(kinds)}"
+            )
         return positions
     if not isinstance(wrt, int | Iterable):
         raise TypeError(f"vjp: wrt is {wrt!r}, expected a position or several")
@@ -312,12 +326,25 @@ def _output_gradients(name: str, value: Any, dvalues: Sequence[Any]) -> list[Arr
             dvalues.append((xp.ones_like if v.shape == () and i == 0 else xp.zeros_like)(v))
         elif not hasattr(dvalues[i], "shape"):
             dvalues[i] = xp.asarray(dvalues[i], dtype=v.dtype, device=v.device)
+        elif dvalues[i].dtype != v.dtype:
+            dvalues[i] = _in_dtype_of(v, name, dvalues[i])
         if dvalues[i].shape != v.shape:
             raise ValueError(
                 f"backward of {name}: the gradient has shape {dvalues[i].shape}, expected the "
                 f"shape of the value, {v.shape}"
             )
     return dvalues
+
+
+def _in_dtype_of(value: Array, name: str, dvalue: Array) -> Array:
+    """Turn the gradient of an output into the output's dtype; refuse what is no real number."""
+    xp = array_namespace(value, dvalue)
+    if not (is_floating(dvalue.dtype) or is_integer(dvalue.dtype)):
+        raise TypeError(
+            f"backward of {name}: the gradient has dtype {dvalue.dtype}, expected that of the "
+            f"value, {value.dtype}"
+        )
+    return xp.astype(dvalue, value.dtype)
 
 
 def _gradient(name: str, gradients: Sequence[Waiting], args: Sequence[Any], i: int) -> Any:
@@ -330,4 +357,6 @@ def _gradient(name: str, gradients: Sequence[Waiting], args: Sequence[Any], i: i
             f"vjp: {name} gives a gradient of shape {gradient.shape} for its argument {i}, "
             f"which has shape {args[i].shape}"
         )
+    if hasattr(args[i], "shape") and gradient.dtype != args[i].dtype:  # of several that were mixed
+        return array_namespace(gradient).astype(gradient, args[i].dtype)
     return gradient

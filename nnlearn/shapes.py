@@ -122,12 +122,14 @@ class Signature:
         dtype = self.fit(args, keywords).dtype
         if dtype is None:
             return args, keywords
-        floating = [None if a.integer else a.name for a in self.arguments]
+        floating = {a.name for a in self.arguments if not a.integer}
+        names = [a.name for a in self.arguments] + [""] * len(args)
         wide = [
-            _as_dtype(a, dtype if name else None) for a, name in zip(args, floating, strict=False)
+            _as_dtype(a, dtype) if name in floating else a
+            for name, a in zip(names, args, strict=False)
         ]
-        by_name = {k: _as_dtype(a, dtype if k in floating else None) for k, a in keywords.items()}
-        return (*wide, *args[len(wide) :]), by_name
+        by_name = {k: _as_dtype(a, dtype) if k in floating else a for k, a in keywords.items()}
+        return tuple(wide), by_name
 
     def fit(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> "Fit":
         """Raise as `check` does; return the sizes, and the dtype of arguments that mix several."""
@@ -213,10 +215,8 @@ class Signature:
 
 
 def _as_dtype(a: Any, dtype: Any) -> Any:
-    """Return an argument in a dtype; as it is where there is none of them."""
-    if a is None or dtype is None:
-        return a
-    return array_namespace(a).astype(a, dtype, copy=False)
+    """Return an argument, unless it is left out, in a dtype."""
+    return None if a is None else array_namespace(a).astype(a, dtype, copy=False)
 
 
 def _parts(text: str) -> list[str]:

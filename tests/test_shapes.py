@@ -3,6 +3,7 @@
 import array_api_strict
 import numpy as np
 import pytest
+import tally
 from hypothesis import given
 from hypothesis import strategies as st
 from witnesses import batch_shapes, close
@@ -124,3 +125,44 @@ def test_forms_of_two_libraries_behind_one_type_are_never_compared():
     signature, x = Signature("f", "x (N)"), np.zeros(3)
     for array in (x, array_api_strict.asarray(x), x):
         assert signature.check([Dual(array, None)]) == {"N": 3}  # and no warning, which would fail
+
+
+def test_other_leading_dimensions_and_sizes_of_at_least_one():
+    check("a (...), b (...')", (2, 3), (5,))
+    check("a (..., K+)", (0, 2))
+    for text, shape, message in (
+        ("a (..., K+)", (3, 0), "f: a has shape (3, 0), expected (..., K) with K ≥ 1"),
+        ("a (P+, Q)", (0, 2), "f: a has shape (0, 2), expected (P, Q) with P ≥ 1"),
+    ):
+        with pytest.raises(ValueError, match="has shape") as caught:
+            check(text, shape)
+        assert str(caught.value) == message
+        tally.count("bad inputs refused")
+    with pytest.raises(
+        ValueError, match=r"c has shape \(4,\), expected \(...',\) with ...' = \(5,"
+    ):
+        check("a (...), b (...'), c (...')", (2,), (5,), (4,))
+
+
+def test_of_two_sizes_that_differ_either_may_be_wrong():
+    with pytest.raises(ValueError, match=r"^dense: W has shape .* with D = 4 of x$"):
+        nn.dense(np.ones((5, 4)), np.ones((2, 3)), np.ones(2))
+    with pytest.raises(ValueError, match=r"^f: c has shape .* with ... = \(2,\) of a, D = 3 of b$"):
+        check("a (...), b (D), c (..., D)", (2,), (3,), (2, 4))
+
+
+@pytest.mark.parametrize("call", [lambda: nn.dense(np.ones(3), None, np.ones(2)), nn.sigmoid])
+def test_none_stands_only_for_what_may_be_left_out(call):
+    with pytest.raises(TypeError, match=r": (W|z) is a NoneType, expected a floating-point array"):
+        call() if call is not nn.sigmoid else call(None)
+
+
+def test_mixed_dtypes_are_taken_for_the_widest():
+    signature = Signature("f", "x (N), labels int (N), b (N)")
+    x, labels, b = np.ones(2, "float32"), np.zeros(2, "int8"), np.ones(2)
+    (wide, same, other), keywords = signature.fitting((x, labels, b), {})
+    assert (wide.dtype, same is labels, other is b, keywords) == ("float64", True, True, {})
+    args, keywords = signature.fitting((x, labels), {"b": b, "more": 1})
+    assert (args[0].dtype, keywords) == ("float64", {"b": b, "more": 1})
+    args = (x, labels, x)
+    assert signature.fitting(args, {})[0] is args

@@ -26,6 +26,7 @@ _NAMESPACES = {
 #: what a user may compute with
 BACKENDS = tuple(name for name in _NAMESPACES if name != "array_api_strict")
 _NUMPYS = np.ndarray, np.generic
+_FLOATING = "float32", "float64", "float96", "float128"  # sums in float16 would lose too much
 _current: tuple[str, Any, Any] | None = None  # (name, namespace, device), set at the first use
 
 
@@ -161,8 +162,8 @@ def on_host(a: Array) -> bool:
 
 
 def is_floating(dtype: Any) -> bool:
-    """Whether a dtype of any library is a real floating-point one."""
-    return _dtype_name(type(dtype).__module__, dtype).startswith(("float", "bfloat"))
+    """Whether a dtype of any library is a real floating-point one of at least 32 bits."""
+    return _dtype_name(type(dtype).__module__, dtype) in _FLOATING
 
 
 def is_integer(dtype: Any) -> bool:

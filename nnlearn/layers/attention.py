@@ -43,7 +43,8 @@ class MultiHeadAttention(Remembering):
     ------
     ValueError
         If the width is no multiple of the number of heads, or rotary positions leave one component
-        of a head over; in a call, if a memory comes to a layer that is not causal.
+        of a head over; in a call, if a memory comes to a layer that is not causal, or there is no
+        step.
 
     Notes
     -----
@@ -135,6 +136,8 @@ class MultiHeadAttention(Remembering):
             raise ValueError(
                 f"x has shape {x.shape}, expected (T, N, D), time first, with D = {self.width}"
             )
+        if x.shape[0] == 0:
+            raise ValueError(f"x has shape {x.shape}, expected at least one step")
         z, backward_z = dense.forward(x, params["W_qkv"], params["b_qkv"])
         D = self.width
 

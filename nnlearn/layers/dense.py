@@ -144,4 +144,5 @@ class Dropout(Layer):
     def operation(
         self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
     ) -> Any:
+        dropout.signature.check((x,))
         return dropout.forward(x, self.p, rng) if training else (x, lambda dy: dy)

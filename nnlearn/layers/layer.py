@@ -16,6 +16,7 @@ from nnlearn.derivative import Waiting, once, tape_of
 from nnlearn.layers.settings import Described
 from nnlearn.layers.summary import Summary, summarize
 from nnlearn.parameters import Parameters
+from nnlearn.shapes import check_numbers
 from nnlearn.usage import usage
 
 #: An initializer of ``(rng, shape)``, and what a layer declares of its arrays by name.
@@ -86,11 +87,12 @@ class Layer(Described, ABC):
         """Compute the value as in inference: dropout off, running statistics used.
 
         Inside a recorded function (`nnlearn.record`) it is a training pass, of which `rng` is the
-        chance; elsewhere `rng` is not used.
+        chance; elsewhere `rng` is not used. A layer that only moves numbers, or none, gives a view
+        of x, or x itself.
         """
         if (tape := tape_of((params, x))) is not None:
             return tape.apply(self, (params, x), {"rng": rng, "memory": memory})
-        _check_parameters(self, params)
+        _check_arguments(self, params, x)
         with self._resources(x):
             y, _, state = self.forward(params, x, memory=memory)
         _remember(memory, state, params)
@@ -157,7 +159,7 @@ class Layer(Described, ABC):
         The gradient of `params` is `Parameters` of the same form; its ``state`` is the new one,
         which `Optimizer.step` takes over. A `memory` that is given gets the last states.
         """
-        _check_parameters(self, params)
+        _check_arguments(self, params, x)
         with self._resources(x):
             y, backward_by_name, state = self.forward(params, x, True, rng, memory)
         _remember(memory, state, params)
@@ -220,12 +222,13 @@ def _one_of(gradients: Callable[[], Any], i: int) -> Any:
     return gradient() if callable(gradient) else gradient
 
 
-def _check_parameters(layer: Layer, params: Any) -> None:
+def _check_arguments(layer: Layer, params: Any, x: Any) -> None:
     if not isinstance(params, Parameters):
         raise TypeError(
             f"{type(layer).__name__}: params is a {type(params).__name__}, expected Parameters: a "
             "model is a function of (params, x), and params = model.init() makes them"
         )
+    check_numbers(type(layer).__name__, "x", x)
 
 
 def _remember(

@@ -78,7 +78,7 @@ class BatchNorm(LayerNorm):
         self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
     ) -> Any:
         gamma, beta = params["gamma"], params["beta"]
-        batch_norm.signature.check((x, gamma, beta))
+        (x, gamma, beta), _ = batch_norm.signature.fitting((x, gamma, beta), {})
         if not training:
             return self._inference(params.state, x, gamma, beta)
         check_batch(x)

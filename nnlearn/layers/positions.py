@@ -12,9 +12,10 @@ from nnlearn.layers.layer import Declaration
 from nnlearn.layers.remembering import Remembering
 from nnlearn.operations.positions import sinusoids
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import positive_integer
+from nnlearn.shapes import Signature, positive_integer
 
 KINDS = ("sinusoidal", "learned")
+_INPUT = Signature("PositionalEncoding", "x (T, N, D)")
 
 
 class PositionalEncoding(Remembering):
@@ -61,7 +62,8 @@ class PositionalEncoding(Remembering):
         return {"P": ((self.longest or 0, self.width), initializers.normal(0.02))}
 
     def read(self, params: Parameters, x: Array, memory: Mapping[str, Any] | None) -> Any:
-        if x.ndim != 3 or x.shape[-1] != self.width:
+        _INPUT.check((x,))
+        if x.shape[-1] != self.width:
             raise ValueError(
                 f"x has shape {x.shape}, expected (T, N, D), time first, with D = {self.width}"
             )

@@ -113,7 +113,7 @@ def leaky_relu(z: Array, slope: float = 0.01) -> Array:
 
     Notes
     -----
-    At z = 0 backward uses `slope`. Source: eq-leaky-relu, eq-leaky-relu-derivative.
+    At z = 0 and at NaN backward uses `slope`. Source: eq-leaky-relu, eq-leaky-relu-derivative.
     """
     xp = array_namespace(z)
     slope = float(slope)  # a NumPy float64 would make float32 arithmetic float64
@@ -153,7 +153,7 @@ def softplus(z: Array) -> Array:
     return a, backward
 
 
-@differentiable("z (..., K)")
+@differentiable("z (..., K+)")
 def softmax(z: Array) -> Array:
     """Softmax along the last axis: pₖ = e^{zₖ} / Σⱼ e^{zⱼ}.
 
@@ -182,7 +182,7 @@ def softmax(z: Array) -> Array:
     return p, backward
 
 
-@differentiable("z (..., K)")
+@differentiable("z (..., K+)")
 def log_softmax(z: Array) -> Array:
     """Logarithm of the softmax along the last axis: zₖ - log Σⱼ e^{zⱼ}.
 

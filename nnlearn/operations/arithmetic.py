@@ -13,7 +13,7 @@ from nnlearn.arrays.fast import add_rows
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import count
+from nnlearn.shapes import check_numbers, count
 
 
 def summed_to(gradient: Array, shape: tuple[int, ...]) -> Array:
@@ -33,6 +33,8 @@ def arrays(operation: str, a: Any, b: Any) -> tuple[Array, Array]:
             raise TypeError(
                 f"{operation}: {name} is a {type(given).__name__}, expected an array or a number"
             )
+        if hasattr(given, "shape"):
+            check_numbers(operation, name, given)
     if not hasattr(a, "shape"):
         a = array_namespace(b).asarray(a, dtype=b.dtype, device=b.device)
     if not hasattr(b, "shape"):
@@ -173,6 +175,8 @@ def mean(a: Array, axis: int | tuple[int, ...] | None = None, keepdims: bool = F
 def reshape(a: Array, *shape: Any) -> Array:
     """Put the same numbers, in the same order, into another shape, of several sizes or a tuple.
 
+    It is a view, where a lies in one piece in memory.
+
     Source: eq-index-gradient.
     """
     xp = array_namespace(a)
@@ -182,7 +186,7 @@ def reshape(a: Array, *shape: Any) -> Array:
 
 @differentiable("a (...)")
 def transpose(a: Array) -> Array:
-    """Put the axes into the opposite order. Source: eq-index-gradient."""
+    """Put the axes into the opposite order: a view. Source: eq-index-gradient."""
     xp, axes = array_namespace(a), tuple(reversed(range(a.ndim)))
     return xp.permute_dims(a, axes), lambda dy: xp.permute_dims(dy, axes)
 
@@ -191,7 +195,8 @@ def transpose(a: Array) -> Array:
 def item(a: Any, key: Any) -> Array:
     """Take elements: by integers, slices, a mask, or whole numbers along the first axis.
 
-    Of `Parameters`, take one array by its name.
+    Of `Parameters`, take one array by its name. What is taken by name, by integers and by slices
+    is a view.
 
     Raises
     ------

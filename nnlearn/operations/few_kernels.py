@@ -30,7 +30,7 @@ def with_fused(operation: Any, path: Any) -> Any:
     def forward(*args: Any, **kw: Any) -> Any:
         if not (args and fused.is_fused(args[0])):
             return operation.forward(*args, **kw)
-        operation.signature.check(args, kw)
+        args, kw = operation.signature.fitting(args, kw)
         return path.forward(*args, **kw)
 
     either = with_forward(operation, forward)

@@ -11,7 +11,7 @@ from nnlearn.operations.activations import sigmoid, softplus
 from nnlearn.shapes import count
 
 
-@differentiable("real_logits (...)")
+@differentiable("real_logits (...), fake_logits (...')")
 def gan_value(real_logits: Array, fake_logits: Array) -> Array:
     """Value of the game: V(D, G) = mean log D(x) + mean log(1 - D(G(z))).
 
@@ -49,7 +49,7 @@ def gan_value(real_logits: Array, fake_logits: Array) -> Array:
     return value, backward
 
 
-@differentiable("real_logits (...)")
+@differentiable("real_logits (...), fake_logits (...')")
 def discriminator_loss(real_logits: Array, fake_logits: Array) -> Array:
     """Loss of the discriminator, who wants the value to be large: -V(D, G).
 

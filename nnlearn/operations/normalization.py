@@ -7,6 +7,7 @@ from nnlearn.arrays.layout import as_rows
 from nnlearn.arrays.ranks import batch_count, mean_over
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
+from nnlearn.shapes import count
 
 
 def moments(x: Array, axis: int | tuple[int, ...]) -> Any:
@@ -25,11 +26,21 @@ def moments(x: Array, axis: int | tuple[int, ...]) -> Any:
     -----
     Source: eq-global-moments.
     """
+    if 0 in x.shape:
+        _check_some(x, axis)
     mean = mean_over(x, axis)
     centered = x - mean
     rest = mean_over(centered, axis)
     centered -= rest
     return mean + rest, mean_over(centered * centered, axis), centered
+
+
+def _check_some(x: Array, axis: int | tuple[int, ...]) -> None:
+    """Refuse axes along which there is nothing to take a mean of, on all ranks."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    if axes == tuple(range(x.ndim - 1)) and batch_count(x.shape):
+        return  # this rank's shard is empty, others' are not
+    count("standardize", "x, over these axes,", tuple(x.shape[i] for i in axes))
 
 
 @differentiable("x (...)")
@@ -53,9 +64,15 @@ def standardize(
     array
         Of the same shape.
 
+    Raises
+    ------
+    ValueError
+        If there is nothing along the axes to take a mean of.
+
     Notes
     -----
-    μ and σ² depend on x too, which gives the two subtracted means of the gradient.
+    μ and σ² depend on x too, which gives the two subtracted means of the gradient. Above 1e19 the
+    squares of float32 are infinite, and x̂ is 0.
     Source: eq-batch-norm, eq-batch-norm-gradient.
     """
     xp = array_namespace(x)

@@ -73,7 +73,7 @@ def rotary(x: Array, start: int = 0) -> Array:
     eq-rotary-relative.
     """
     steps, d = x.shape[-2:]
-    angles = _angles("rotary", np.arange(start, start + steps), d)
+    angles = _angles("rotary", np.arange(start, start + steps), d, " of components of x")
     cos, sin = (_like(f(angles), x) for f in (np.cos, np.sin))
 
     def backward(dy: Array) -> Gradients:
@@ -82,10 +82,10 @@ def rotary(x: Array, start: int = 0) -> Array:
     return _turned(x, cos, sin), backward
 
 
-def _angles(function: str, positions: np.ndarray, width: int) -> np.ndarray:
+def _angles(function: str, positions: np.ndarray, width: int, of: str = "") -> np.ndarray:
     """Return position times frequency, (T, width/2), in float64 on the host."""
     if width % 2 or width < 2:
-        raise ValueError(f"{function}: the width is {width}, expected an even number")
+        raise ValueError(f"{function}: the width is {width}, expected an even number{of}")
     frequencies = BASE ** -(np.arange(0, width, 2) / width)
     return positions[:, None] * frequencies
 

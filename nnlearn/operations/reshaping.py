@@ -5,6 +5,7 @@ import math
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
+from nnlearn.shapes import check_numbers
 
 
 @differentiable("x (...)")
@@ -18,6 +19,12 @@ def flatten(x: Array) -> Array:
     Returns
     -------
     array, shape (N, D)
+        A view of x where x lies in one piece in memory, and its gradient one of dy.
+
+    Raises
+    ------
+    ValueError
+        If there is no axis that counts the examples.
     """
     xp = array_namespace(x)
     if x.ndim == 0:
@@ -43,6 +50,7 @@ def unflatten(x: Array, shape: tuple[int, ...]) -> Array:
     Returns
     -------
     array, shape (N, ...)
+        A view of x where x lies in one piece in memory, and its gradient one of dy.
 
     Raises
     ------
@@ -73,12 +81,16 @@ def swap_time_and_batch(x: Array) -> Array:
     Returns
     -------
     array, shape (T, N, ...)
+        A view of x, and its gradient one of dy.
 
     Raises
     ------
+    TypeError
+        If x is no array of numbers.
     ValueError
         If x has less than two axes.
     """
+    check_numbers("swap_time_and_batch", "x", x)
     if x.ndim < 2:
         raise ValueError(f"swap_time_and_batch: x has shape {x.shape}, expected (N, T, ...)")
     xp = array_namespace(x)

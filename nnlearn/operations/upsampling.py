@@ -38,7 +38,7 @@ def transposed_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -
     return (size - 1) * stride + kernel - 2 * padding
 
 
-@differentiable("x (N, H, W, F), K (P, Q, C, F), b (C) -> y (N, H', W', C)")
+@differentiable("x (N, H+, W+, F), K (P+, Q+, C, F), b (C) -> y (N, H', W', C)")
 def conv_transpose2d(
     x: Array, K: Array, b: Array | None = None, stride: Pair = 1, padding: Pair = 0
 ) -> Array:

@@ -74,7 +74,7 @@ class Windows:
         )  # H', W'
         if min(self.counts) < 1:
             raise ValueError(
-                f"{operation}: the window is {_by(self.size)}, the image with its padding of "
+                f"{operation}: the window is {_by(self.size)}, the image x with its padding of "
                 f"{_by(self.padding)} only {_by(self.padded)}; expected an image that holds it"
             )
 
@@ -122,7 +122,7 @@ class Windows:
     def scatter(self, rows: Array, channels: int) -> Array:
         """Add every window's row to the pixels that it came from: the transpose of `gather`."""
         xp = array_namespace(rows)
-        count = math.prod(rows.shape) // (math.prod(self.counts) * len(self.places) * channels)
+        count = math.prod(rows.shape[:-1]) // math.prod(self.counts)
         rows = xp.reshape(rows, (count, *self.counts, len(self.places), channels))
         dx = xp.zeros((count, *self.padded, channels), dtype=rows.dtype, device=rows.device)
         for k, place in enumerate(self.places):
@@ -162,7 +162,8 @@ def im2col(x: Array, size: Pair, stride: Pair = 1, padding: Pair = 0) -> Array:
     Returns
     -------
     array, shape (N, H', W', P Q C)
-        The entries of a window in the order (m, n, c): row, column, channel.
+        The entries of a window in the order (m, n, c): row, column, channel. Where each window is
+        one pixel it may be a view of x.
 
     Raises
     ------

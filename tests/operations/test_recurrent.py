@@ -289,11 +289,26 @@ def test_no_step_is_refused(name):
     [
         ("rnn", 0, (4, 3), r"rnn: x has shape \(4, 3\), expected \(T, N, D\)"),
         ("rnn", 1, (5, 4), r"rnn: h0 has shape \(5, 4\), expected \(N, H\) with N = 2"),
-        ("rnn", 2, (3, 4), r"rnn: W_xh has shape \(3, 4\), expected \(H, D\) with H = 4, D = 3"),
-        ("lstm", 2, (2, 3), r"lstm: c0 has shape \(2, 3\), expected \(N, H\) with N = 2, H = 4"),
-        ("lstm", 3, (4, 3), r"lstm: W_x has shape \(4, 3\), expected \(4H, D\) with H = 4, D = 3"),
+        (
+            "rnn",
+            2,
+            (3, 4),
+            r"rnn: W_xh has shape \(3, 4\), expected \(H, D\) with H = 4 of h0, D = 3 of x",
+        ),
+        (
+            "lstm",
+            2,
+            (2, 3),
+            r"lstm: c0 has shape \(2, 3\), expected \(N, H\) with N = 2 of x, H = 4 of h0",
+        ),
+        (
+            "lstm",
+            3,
+            (4, 3),
+            r"lstm: W_x has shape \(4, 3\), expected \(4H, D\) with H = 4 of h0, D = 3 of x",
+        ),
         ("lstm", 5, (12,), r"lstm: b has shape \(12,\), expected \(4H,\) with H = 4"),
-        ("gru", 3, (16, 4), r"gru: W_h has shape \(16, 4\), expected \(3H, H\) with H = 4$"),
+        ("gru", 3, (16, 4), r"gru: W_h has shape \(16, 4\), expected \(3H, H\) with H = 4 of h0$"),
     ],
 )
 def test_shapes_that_do_not_fit(name, position, shape, message):
