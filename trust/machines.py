@@ -119,8 +119,13 @@ MACHINES = {
         {"LC_ALL": "tr_TR.UTF-8", "TZ": "Pacific/Chatham"}, umask=0o077,
     ),
     "bare": Machine(
-        "no home, no network, neither a browser nor Node on the path",
-        {"HOME": "/dev/null/nobody"}, before=NO_NETWORK,
+        "no home (Matplotlib and CuPy are told where to write, as they then ask), no network, "
+        "neither a browser nor Node on the path",
+        {
+            "HOME": "/dev/null/nobody",
+            "MPLCONFIGDIR": str(MADE / "matplotlib"), "CUPY_CACHE_DIR": str(MADE / "cupy"),
+        },
+        before=NO_NETWORK,
         without=("chromium", "chromium-browser", "google-chrome", "node"),
     ),
     "oldest": Machine("the oldest NumPy, Matplotlib and scikit-learn allowed", versions=OLDEST),

@@ -12,13 +12,23 @@ INSTALL = (
 
 def cupy_or_none() -> Any:
     """Return CuPy; None if it is not installed, or does not import."""
+    return _imported()[0]
+
+
+def _imported() -> tuple[Any, str]:
+    """Return CuPy, or None and why it cannot be had."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it finds no CUDA: told better below
             import cupy
     except ImportError:
-        return None
-    return cupy
+        return None, f"CuPy is not installed, or does not import. {INSTALL}"
+    except OSError as error:
+        return None, (
+            f"CuPy finds no folder for the kernels that it compiles ({error}). Set CUPY_CACHE_DIR "
+            "to one that can be written, if the home folder cannot"
+        )
+    return cupy, ""
 
 
 def described() -> str:
@@ -38,9 +48,9 @@ def described() -> str:
 
 def trouble() -> str | None:
     """Say what keeps CuPy from computing, and what to do about it; None if nothing does."""
-    cupy = cupy_or_none()
+    cupy, why = _imported()
     if cupy is None:
-        return f"CuPy is not installed, or does not import. {INSTALL}"
+        return why
     runtime = cupy.cuda.runtime
     built, driver = (v() // 1000 for v in (runtime.runtimeGetVersion, runtime.driverGetVersion))
     if driver == 0:

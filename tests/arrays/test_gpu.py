@@ -91,6 +91,19 @@ def test_a_cupy_that_is_not_there_is_told(monkeypatch):
     assert gpu.described() == "none"
 
 
+def test_a_cupy_without_a_home_to_write_to_is_told(monkeypatch, tmp_path):
+    """Such as of a service's user: CuPy makes a folder while it is imported."""
+    (tmp_path / "cupy.py").write_text("import os\nos.makedirs('/dev/null/nobody/.cupy')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    assert gpu.cupy_or_none() is None
+    assert "/dev/null/nobody" in gpu.trouble()
+    assert "Set CUPY_CACHE_DIR" in gpu.trouble()
+    assert gpu.described() == "none"
+    with pytest.raises(RuntimeError, match=r"'cupy' cannot be used here: .*CUPY_CACHE_DIR"):
+        nn.use_backend("cupy")
+
+
 def test_what_is_there_is_described(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", cupy())
     expected = "CuPy 14.2.0 for CUDA 12, driver for CUDA 13, a GPU, 2 of 4 GiB free"
