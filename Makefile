@@ -26,19 +26,28 @@ NBVAL := --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=300 -
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-# requirements.txt is the full pinned set: here it bounds what the extras bring in.
-$(VENV)/.book: requirements.txt pyproject.toml
+# Every file of the lock (see `lock`) is installed by its hash, and nothing beside it: --no-deps. On Linux all of it has wheels,
+# so nothing is built; elsewhere rcssmin has none, and pip builds it from its source, which has its hash as well.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKED := $(PIP) install --require-hashes --no-deps $(if $(filter Linux,$(shell uname -s)),--only-binary :all:)
+ITSELF := $(PIP) install --no-deps --no-build-isolation --editable .
+
+$(VENV)/.book: requirements-book.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nnlearn needs Python 3.11 or newer; try: make PYTHON=python3.12 $(MAKECMDGOALS)")'
-	@test -x $(BIN)/python || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=24"; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[book]'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(LOCKED) -r requirements-book.txt
+	$(ITSELF)
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.book
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[dev]'
+# PyTorch without CUDA is 200 MB and not 3 GB, and the tests need no more. The package index has it for no Linux; pip takes it where
+# an index or a folder of this machine's has it, and otherwise the index's own.
+$(VENV)/.test: requirements.txt requirements-torch-cpu.txt requirements-torch.txt $(VENV)/.book
+	$(LOCKED) -r requirements.txt
+	$(LOCKED) -r requirements-torch-cpu.txt 2> /dev/null || $(LOCKED) -r requirements-torch.txt
 	@touch $@
 
-$(VENV)/.lite: $(VENV)/.book
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[lite]'
+$(VENV)/.lite: requirements-lite.txt $(VENV)/.book
+	$(LOCKED) -r requirements-lite.txt
 	@touch $@
 
 # LITE=1: with JupyterLite, whose Python comes from another host when a notebook is opened.
@@ -92,14 +101,19 @@ web: $(VENV)/.test  ## bundle the pages' scripts and the live figures into book/
 	$(BIN)/python book/web/stills.py
 	cd book/web && PATH="$$PATH:$(CURDIR)/$(BIN)" npm run --silent build
 
-lock:  ## write requirements.txt anew from pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(BIN)/pip-compile || $(BIN)/python -m pip install --quiet --upgrade pip pip-tools
-	$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-header \
-	    --unsafe-package nnlearn --unsafe-package pip --unsafe-package setuptools \
-	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	    --output-file requirements.txt pyproject.toml
-	@sed -i.bak -e 's/+cpu$$//' -e '1i # The full pinned set that was tested, on Python 3.11. Written by: make lock' requirements.txt && rm requirements.txt.bak
+# One resolution for all systems and every Python from 3.11 on, in parts: the book's, all, PyTorch with its CUDA, JupyterLite's.
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock"
+CUDA := torch|triton|nvidia-[a-z0-9-]+|cuda-toolkit|cuda-bindings
+lock:  ## write requirements*.txt anew from pyproject.toml; what is pinned stays, unless UPGRADE=--upgrade
+	@test -x $(BIN)/uv || $(MAKE) $(VENV)/.test
+	@mkdir -p _build && cat requirements.txt requirements-torch.txt requirements-lite.txt > _build/lock.txt
+	$(LOCK) $(UPGRADE) --extra dev --extra lite --group install pyproject.toml -o _build/lock.txt
+	@for part in -book -torch -lite ""; do cp _build/lock.txt requirements$$part.txt; done
+	$(LOCK) --extra book --group install pyproject.toml -o requirements-book.txt
+	$(LOCK) --extra lite --group install pyproject.toml -o requirements-lite.txt
+	echo torch | $(LOCK) - -o requirements-torch.txt
+	$(LOCK) --extra dev --group install pyproject.toml -o requirements.txt \
+	    $$(grep -oE '^($(CUDA))==' requirements-torch.txt | sed 's/\(.*\)==/--no-emit-package=\1/')
 
 pdf: $(VENV)/.test  ## print the built book as _build/equation-by-equation.pdf (needs Chromium)
 	@test -f $(BOOK) || $(MAKE) book
