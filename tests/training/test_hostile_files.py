@@ -23,7 +23,7 @@ from nnlearn.layers import saving
 from nnlearn.layers.as_json import described
 from nnlearn.training.checkpoints import save_checkpoint
 
-SPARE = 160 * 2**20  # bytes
+SPARE = 96 * 2**20  # bytes
 LARGEST = 16 * 2**20  # of the files here
 
 
@@ -193,10 +193,7 @@ CHECKPOINTS = {
         archive([entry(b"array.x.npy", 0, 100)] * 2, ONE),
         "array.x.npy is there 2 times",
     ),
-    "a hundred thousand members": (
-        archive([entry(b"%06d" % i, 0, 0) for i in range(100_000)], ONE),
-        ANY,
-    ),
+    "hundreds of thousands of members": (archive([entry(b"", 0, 0)] * 340_000), ANY),
     "a directory of 4 GiB": (archive([], ONE, ending(1, 2**32 - 2, 0)), ANY),
     "a directory that is elsewhere": (archive([], ONE, ending(1, 46, 2**31)), ANY),
     "a zip64 member of exabytes": (

@@ -26,7 +26,7 @@ from nnlearn.training.checkpoints import DamagedCheckpoint, load_checkpoint, sav
 from nnlearn.training.recovery import load_last_good
 
 MANY = bool(os.environ.get("NNLEARN_TRUST"))
-KILLS = 50 if MANY else 5
+KILLS = 5  # of a test, each at another moment
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork and no SIGKILL on this system")
 
 
@@ -86,10 +86,11 @@ def seconds_of(function, *args):
 
 
 @posix
-def test_killed_at_random_moments(trainings, undisturbed, path):
+@pytest.mark.parametrize("seed", range(10 if MANY else 1))
+def test_killed_at_random_moments(trainings, undisturbed, path, seed):
     """SIGKILL again and again: at the start, in an epoch, between two, while a file is written."""
     whole_run = min(seconds_of(trainings.run, path.with_name(name)) for name in "abc")
-    chance, kills, safe = random.Random(15), 0, EPOCHS
+    chance, kills, safe = random.Random(seed), 0, EPOCHS
     for _ in range(10 * KILLS):
         if safe == EPOCHS:  # it came to its end: another one
             for file in path.parent.iterdir():
