@@ -2,13 +2,17 @@
 
 import argparse
 import io
+import math
+import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from nnlearn.exercises import author, notebook, plain, progress, report, run, transplant
 from nnlearn.exercises.notebook import NotebookProblem, Pristine
 from nnlearn.exercises.verdict import Result
+from nnlearn.files import write_atomically
 
 PROGRAM = "python -m nnlearn.exercises"
 
@@ -19,8 +23,13 @@ def start(args: argparse.Namespace) -> int:
     copy = Path(path.name)
     text = notebook.text_of(notebook.stripped(notebook.read_raw(path)))
     try:
-        with open(copy, "x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with open(copy, "x"):  # the name is ours now; what was there would have stopped us
+            pass
+        try:
+            write_atomically(copy, text)
+        except BaseException:
+            copy.unlink(missing_ok=True)  # or the next `start` would find it here
+            raise
     except FileExistsError:
         raise NotebookProblem(
             f"{copy} is here already, and your work is never overwritten. Go on working in it; "
@@ -40,6 +49,12 @@ def check(args: argparse.Namespace) -> int:
     pristine = notebook.read_pristine(path)
     copy = _copy(args.file or Path(path.name), path)
     raw = notebook.read_raw(copy)
+    spoken = notebook.language(raw)
+    if spoken.lower() not in ("", "python", "ipython"):
+        print(
+            f"{copy} is set to run with {spoken}; answers are judged in Python. In Jupyter choose "
+            "Kernel, Change Kernel…, Python 3, and save it.\n"
+        )
     answers, problems = transplant.answers(pristine, raw)
     cells = transplant.counts(pristine, raw)
     wanted = _wanted(args.exercise, pristine)
@@ -48,11 +63,14 @@ def check(args: argparse.Namespace) -> int:
         for number in wanted:
             if number in problems:
                 out.result(Result(number, "wrong", problems[number]))
-        results = run.judge(pristine, answers, args.timeout, out.start, out.result)
+        results = run.judge(pristine, answers, args.timeout, out.start, out.result, args.memory)
     try:
         progress.remember(copy.parent, pristine, answers, results)
     except OSError as error:
         print(f"(The result could not be remembered for `status`: {error.strerror}.)")
+    if all(result.state == "unanswered" for result in out.results.values()):
+        saved = time.strftime("%H:%M on %d %B %Y", time.localtime(copy.stat().st_mtime))
+        print(f"{copy} was last saved at {saved}. If you have answered since, save it first.")
     return 0 if out.all_right else 1
 
 
@@ -87,6 +105,11 @@ def _copy(copy: Path, path: Path) -> Path:
             f"There is no {copy} in this folder. Begin with `{PROGRAM} start {number}`, or go to "
             "the folder where your copy is. If you renamed it: --file NAME."
         )
+    if copy.absolute().parent.name == ".ipynb_checkpoints":
+        raise NotebookProblem(
+            f"{copy} is a copy that Jupyter made by itself, perhaps an old one. Check your own, in "
+            "the folder above."
+        )
     if copy.samefile(path):
         raise NotebookProblem(
             f"{copy} is the course's own notebook, with which yours is compared. Work on a copy: "
@@ -106,6 +129,16 @@ def _wanted(exercise: str | None, pristine: Pristine) -> list[str]:
             f"There is no exercise {exercise} here. There are {', '.join(known)}."
         )
     return [number]
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+_positive.__name__ = "positive number"  # in the words of argparse: "invalid positive number value"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,8 +165,12 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--exercise", metavar="N.K", help="check this one only")
             command.add_argument("--file", type=Path, help="your notebook, if you renamed it")
             command.add_argument(
-                "--timeout", type=float, default=30.0, metavar="SECONDS",
+                "--timeout", type=_positive, default=30.0, metavar="SECONDS",
                 help="time that one cell may take (default: 30)",
+            )  # fmt: skip
+            command.add_argument(
+                "--memory", type=_positive, default=run.MEMORY, metavar="GIB",
+                help=f"memory that one answer may fill (default: {run.MEMORY:g})",
             )  # fmt: skip
     return parser
 
@@ -157,6 +194,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `check 05 | head`: what is printed at the end goes nowhere as well
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _speak_any_code_page() -> None:

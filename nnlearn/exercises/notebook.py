@@ -11,6 +11,7 @@ from typing import Any
 JSON = dict[str, Any]
 
 HEADING = re.compile(r"^#+ +Exercise (\d+\.\d+)\b:?\s*(.*)$", re.MULTILINE)
+LARGEST = 2**28  # bytes of a notebook; with outputs, such as pictures, it may be large
 STATEMENT = re.compile(r"statement-(\d+)-(\d+)")
 
 
@@ -86,32 +87,63 @@ def find(name: str, folder: Path) -> Path:
     wanted = Path(name).name.lower().removesuffix(".ipynb")
     for path in known:
         number, _, subject = path.stem.partition("-")
-        if wanted in (path.stem, subject) or (wanted.isdigit() and int(wanted) == int(number)):
+        if wanted in (path.stem, subject) or (wanted.isdecimal() and int(wanted) == int(number)):
             return path
     listed = "\n".join(f"  {path.stem}" for path in known) or "  (none)"
     raise NotebookProblem(f"There are no exercises called {name!r}. There are:\n{listed}")
 
 
 def read_raw(path: Path) -> JSON:
-    """Read a notebook file, or say in plain words why it is none."""
+    """Read a notebook file, of format 4 or older, or say in plain words why it is none."""
     try:
+        if path.exists() and not path.is_file():
+            raise NotebookProblem(f"{path} is not a file.")
+        if path.stat().st_size > LARGEST:
+            raise NotebookProblem(
+                f"{path} has more than {LARGEST // 2**20} MB. In Jupyter, clear all outputs "
+                "(Edit, Clear Outputs of All Cells), and save it."
+            )
         data = path.read_bytes()
         # Windows programs put a byte-order mark before the text, or write UTF-16.
         notebook: JSON = json.loads(data.decode(json.detect_encoding(data)))
     except FileNotFoundError:
         raise NotebookProblem(f"There is no file {path}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotebookProblem(f"{path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise NotebookProblem(f"{path} cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise NotebookProblem(
+            f"{path} cannot be read: line {line} is not in UTF-8, as notebooks are. Did another "
+            "program save it? There, save it once more in the encoding UTF-8."
+        ) from None
     except json.JSONDecodeError as error:
         raise NotebookProblem(
             f"{path} is not a whole notebook: line {error.lineno} cannot be understood. Perhaps it "
             "was saved only in part. Open it in JupyterLab and save it again; if it does not open, "
             "rename it and start afresh."
         ) from None
+    except (ValueError, RecursionError):  # a number of 5,000 digits, lists within lists for ever
+        notebook = {}
+    if isinstance(notebook, dict) and notebook.get("worksheets"):
+        notebook = _upgraded(notebook)
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or not all(_is_cell(cell) for cell in cells):
         raise NotebookProblem(f"{path} is not a Jupyter notebook (of format 4).")
+    for cell in cells:
+        _tidy(cell)
     return notebook
+
+
+def _upgraded(notebook: JSON) -> JSON:
+    """Return a notebook of format 3, or an older one, in format 4; without cells if it is none."""
+    import nbformat
+
+    try:
+        older = nbformat.from_dict({"nbformat": 3, **notebook})  # type: ignore[no-untyped-call]
+        upgraded: JSON = nbformat.convert(older, 4)  # type: ignore[no-untyped-call]
+    except Exception:  # whatever a file that is no notebook makes of it
+        return {}
+    return upgraded
 
 
 def _is_cell(cell: Any) -> bool:
@@ -120,9 +152,30 @@ def _is_cell(cell: Any) -> bool:
         and isinstance(cell.get("cell_type"), str)
         and isinstance(cell.get("source"), str | list)
         and all(isinstance(line, str) for line in cell["source"])
-        and isinstance(cell.get("metadata", {}), dict)
-        and isinstance(tags(cell), list)
     )
+
+
+def _tidy(cell: JSON) -> None:
+    """Take out of a cell what other programs have made of its metadata, id and line ends."""
+    metadata = cell.get("metadata")
+    if not isinstance(metadata, dict):
+        cell["metadata"] = metadata = {}
+    if not isinstance(metadata.get("tags", []), list):
+        del metadata["tags"]
+    if not isinstance(cell.get("id", ""), str):
+        del cell["id"]
+    if "\r" in (text := source(cell)):
+        cell["source"] = text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def language(notebook: JSON) -> str:
+    """Return the name of the language that a notebook's metadata tells, or an empty text."""
+    metadata = notebook.get("metadata")
+    for part, key in (("language_info", "name"), ("kernelspec", "language")):
+        named = metadata.get(part) if isinstance(metadata, dict) else None
+        if isinstance(named, dict) and isinstance(named.get(key), str):
+            return str(named[key])
+    return ""
 
 
 def read_pristine(path: Path) -> Pristine:

@@ -7,6 +7,9 @@ result counts no more and is shown as such.
 
 import hashlib
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from nnlearn.exercises.notebook import Exercise, Pristine, source
 from nnlearn.exercises.verdict import Result
 from nnlearn.files import write_atomically
 
+PATIENCE = 5.0  # seconds for which another check is waited for
 FILE = ".nnlearn-exercises.json"
 
 
@@ -24,14 +28,14 @@ def fingerprint(pristine: Pristine, exercise: Exercise, answer: str) -> str:
         for cell in pristine.setup + exercise.cells
         if cell["cell_type"] == "code" and cell is not exercise.cell("answer")
     ]
-    return hashlib.sha256("\0".join([*code, answer.strip()]).encode()).hexdigest()
+    return hashlib.sha256("\0".join([*code, answer.strip()]).encode(errors="replace")).hexdigest()
 
 
 def load(folder: Path) -> dict[str, Any]:
     """Return what is remembered; nothing, if the file is missing or damaged."""
     try:
         state = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return state if isinstance(state, dict) else {}
 
@@ -39,15 +43,41 @@ def load(folder: Path) -> dict[str, Any]:
 def remember(
     folder: Path, pristine: Pristine, answers: dict[str, str], results: list[Result]
 ) -> None:
-    """Remember the results of a check beside the reader's notebook."""
-    state = load(folder)
-    for result in results:
-        exercise = pristine.exercises[result.number]
-        state[result.number] = {
-            "answer": fingerprint(pristine, exercise, answers[result.number]),
-            "state": result.state,
-        }
-    write_atomically(folder / FILE, json.dumps(state, indent=1, sort_keys=True) + "\n")
+    """Remember the results of a check beside the reader's notebook.
+
+    Raises
+    ------
+    OSError
+        If nothing can be written there.
+    """
+    with _alone(folder):
+        state = load(folder)
+        for result in results:
+            exercise = pristine.exercises[result.number]
+            state[result.number] = {
+                "answer": fingerprint(pristine, exercise, answers[result.number]),
+                "state": result.state,
+            }
+        write_atomically(folder / FILE, json.dumps(state, indent=1, sort_keys=True) + "\n")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let another check in this folder finish first: what it has just remembered would be lost."""
+    lock = folder / f"{FILE}.lock"
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            lock.open("x").close()
+            break
+        except FileExistsError:
+            if time.monotonic() > end:  # whoever made it was killed: it takes milliseconds
+                break
+            time.sleep(0.02)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
 
 
 def known(folder: Path, pristine: Pristine, answers: dict[str, str]) -> dict[str, str]:

@@ -29,6 +29,8 @@ def before_running(pristine: Pristine, number: str, text: str) -> Result | None:
         code = TransformerManager().transform_cell(text)  # type: ignore[no-untyped-call]
         with warnings.catch_warnings(action="ignore"):
             compile(code, "answer", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    except (ValueError, RecursionError, MemoryError):  # a half letter; a thousand brackets
+        return Result(number, "wrong", "This is not Python yet: it cannot be read at all.")
     except SyntaxError as error:
         where = f" in line {error.lineno}" if error.lineno else ""
         shown = f"\n    {error.text.strip()}" if error.text else ""
@@ -43,17 +45,36 @@ def message(event: dict[str, str], timeout: float) -> str:
     if kind == "timeout":
         return timed_out(timeout)
     if kind == "died":
-        return (
-            "Your answer ended Python itself. Does it call exit(), quit() or os._exit(), "
-            "or need more memory than there is?"
-        )
+        return ended_python(text)
     if kind == "differs":
         return f"The check ended otherwise than for a right answer. It printed:\n{text}".rstrip()
-    if kind == "broken":
-        return f"The answer could not be run: {text}"
-    if event["name"] in ("CheckFailed", "NotAnswered"):
+    if kind == "error" and event["name"] in ("CheckFailed", "NotAnswered"):
         return text
-    return _error(event["name"], text, event)
+    if kind == "error":
+        return _error(event["name"], text, event)
+    return _STOPPED.get(kind, "The answer could not be run: {}").format(text)
+
+
+#: What is told where it was not the check that found a fault.
+_STOPPED = {
+    "memory": "It filled {} GiB of memory and was stopped. Does something grow, or a loop print, "
+    "for ever? (If it only is large: --memory gives it more.)",
+    "flood": "It printed more than 16 million characters and was stopped. Does a loop print for "
+    "ever?",
+    "silent": "Python stopped answering after it. Does a thread of it run on, or hold the others "
+    "up?",
+    "altered": "Your answer changes `{}`, on which the check stands, so nothing can be checked. "
+    "Leave the package, NumPy and Python as they are, and give what you write a name of its own.",
+}
+
+
+def ended_python(how: str = "") -> str:
+    """Return what to tell about an answer that ended its own process; `how` is a signal's name."""
+    named = f" ({how})" if how else ""
+    return (
+        f"Your answer ended Python itself{named}. Does it call exit(), quit() or os._exit(), "
+        "or need more memory than there is?"
+    )
 
 
 def _error(name: str, text: str, event: dict[str, str]) -> str:
@@ -66,6 +87,8 @@ def _error(name: str, text: str, event: dict[str, str]) -> str:
         "NameError": "Only the answer cell is taken from your notebook: whatever it needs, imports "
         "and helping functions too, must stand in it.",
         "SystemExit": "Leave out the call of exit(), quit() or sys.exit().",
+        "MemoryError": "That is more memory than an answer gets. Does something grow for ever? (If "
+        "it only is large: --memory gives it more.)",
         "StdinNotImplementedError": "An answer cannot ask with input().",
     }
     return told + (f"\n{advice[name]}" if name in advice else "")

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from nnlearn.exercises import notebook as notebooks
 
 SETUP = """
 import numpy as np
@@ -89,3 +91,36 @@ RIGHT = {
     "5.2": "def mean(x):\n    return x.sum(axis=0) / len(x)",
     "5.3": "guess = 3 + 4",
 }
+
+
+def doubles(path: Path, count: int) -> notebooks.Pristine:
+    """Return a chapter whose exercises 5.1 to 5.count all ask for `double`, written to `path`."""
+    lines = (
+        "import numpy as np",
+        "from nnlearn.exercises.checking import Check",
+        "def check_double(answer, number):",
+        '    check = Check(number, "double", answer)',
+        "    for x in (np.array([1.0, 2.0]), np.array([[3.0]])):",
+        "        check.close(check.call(answer, x), x + x)",
+        "    check.done()",
+    )
+    setup = new_code_cell("\n".join(lines), id="setup", metadata={"tags": ["setup"]})
+    setup.execution_count = 1
+    cells = [setup]
+    for k in range(1, count + 1):
+        printed = new_output("stream", name="stdout", text=f"5.{k} {PASSED}\n")
+        check = new_code_cell(
+            f'check_double(double, "5.{k}")', id=f"check-5-{k}", metadata={"tags": ["check"]},
+            outputs=[printed], execution_count=2,
+        )  # fmt: skip
+        cells += [
+            new_markdown_cell(f"## Exercise 5.{k}: Double", id=f"statement-5-{k}"),
+            new_code_cell("double = ...", id=f"answer-5-{k}", metadata={"tags": ["answer"]}),
+            check,
+        ]
+    nbformat.write(new_notebook(cells=cells), path)
+    return notebooks.read_pristine(path)
+
+
+#: What the check of one of the `doubles` prints after its number.
+PASSED = "double: all 2 properties hold"

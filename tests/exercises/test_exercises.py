@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ import matplotlib.pyplot as plt
 import pytest
 from paths import ROOT
 
-from nnlearn.exercises import author, notebook, run
+from nnlearn.exercises import author, marks, notebook, run
 from nnlearn.exercises.failures import CheckFailed, NotAnswered
 from nnlearn.exercises.notebook import source, tags
 
@@ -164,7 +165,10 @@ def test_unanswered_it_fails_with_a_readable_message(path, number):
 @each_exercise
 def test_answered_alone_and_from_a_clean_start_it_passes(path, number):
     exercise = read(path).exercises[number]
+    after_setup(path)
+    before = json.loads(marks.marks())
     printed = execute_exercise(path, number, author.solution(exercise))
+    assert marks.changed(before, json.loads(marks.marks())) == []  # or the judge would refuse it
     (stored,) = exercise.cell("check")["outputs"]
     assert "".join(stored["text"]) in printed
 

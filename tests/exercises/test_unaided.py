@@ -86,7 +86,8 @@ OURS = {
     ),
     "8.9": (
         "def transposed(x, K, stride):\n"
-        "    return nn.conv_transpose2d(x[None, ..., None], K[..., None, None], stride=stride)[0, ..., 0]"
+        "    x, K = x[None, ..., None], K[..., None, None]\n"
+        "    return nn.conv_transpose2d(x, K, stride=stride)[0, ..., 0]"
     ),
     "10.2": "from nnlearn.operations.arithmetic import summed_to",
     "11.2": (
