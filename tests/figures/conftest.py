@@ -15,19 +15,27 @@ def figures_address():
         yield address
 
 
-@pytest.fixture
-def figure_page(chromium, figures_address):
-    """Open a figure, wait until it has started, and give its page."""
+@pytest.fixture(scope="session")
+def visitor(chromium):
+    """One visitor for all figures, which keep nothing: a new one takes as long as a page."""
     context = chromium.new_context(viewport={"width": 720, "height": 900})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def figure_page(visitor, figures_address):
+    """Open a figure, wait until it has started, and give its page."""
 
     def opened(name):
-        page = context.new_page()
+        page = visitor.new_page()
         page.goto(f"{figures_address}/{name}.html", wait_until="load")
         page.wait_for_function("document.documentElement.dataset.live !== undefined")
         return page
 
     yield opened
-    context.close()
+    for page in visitor.pages:
+        page.close()
 
 
 @pytest.fixture
