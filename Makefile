@@ -59,7 +59,7 @@ book: $(VENV)/.book $(if $(LITE),$(VENV)/.lite)  ## install, execute every noteb
 	@echo; echo "The book is built. Open it:  $(CURDIR)/$(BOOK)"; echo "or look at it at http://localhost:8000 with:  make serve"
 
 # What `make book` has just executed is not executed again: nbval compares its outputs (tests/executed.py).
-test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbval included: ten minutes after make book
+test: $(VENV)/.test  ## install, run every test, the notebooks under strict nbval included
 	$(THREADS) PYTHONPATH="$(CURDIR)/tests" $(PYTEST) $(NBVAL) -p executed $(CHAPTERS)
 	$(THREADS) $(PYTEST) --dist loadscope --no-loadscope-reorder
 	$(DOUBLE) $(PYTEST) -m gpu -p no:cacheprovider
