@@ -20,6 +20,7 @@ import numpy as np
 import nnlearn as nn
 from benchmarks import measuring
 from benchmarks.ranks import times
+from nnlearn.arrays.launching import started_mpi
 
 SIZES = {
     "784-1024-1024-1024-10": (784, 1024, 1024, 1024, 10),
@@ -67,8 +68,7 @@ class Overlapping(nn.Parameters):
 
 def one_run(way, seconds):
     """Time a step of each network in one way; rank 0 prints a line of JSON."""
-    from mpi4py import MPI
-
+    MPI = started_mpi()
     ranks, found = MPI.COMM_WORLD, {}
     Overlapping.communicator = ranks
     for title, sizes in SIZES.items():

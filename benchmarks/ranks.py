@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks import measuring, timing
 from benchmarks.networks import NETWORKS
+from nnlearn.arrays.launching import started_mpi
 from nnlearn.arrays.ranks import Ranks
 from nnlearn.training.fit import _gradient
 from nnlearn.training.runs import Run
@@ -72,8 +73,7 @@ def training_step(network, batches, communicator):
 
 def one_run(seconds):
     """Measure everything on the ranks of this run; rank 0 prints a line of JSON."""
-    from mpi4py import MPI
-
+    MPI = started_mpi()
     ranks = MPI.COMM_WORLD
     library = MPI.Get_library_version().split("\n")[0].split()
     found = {"library": " ".join(library), "networks": {}, "all_reduce": {}}

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import interrupted
 import numpy as np
-from mpi4py import MPI
 
+from nnlearn.arrays.launching import started_mpi
 from nnlearn.training.optimizers import Optimizer
+
+MPI = started_mpi()
 
 
 def killed(result):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import nnlearn as nn
+from nnlearn.arrays.launching import started_mpi
 
 DTYPES = ("float64", "float32")
 BATCH, EPOCHS = 33, 8
@@ -104,7 +105,6 @@ def all_cases(ranks=None, **settings):
 
 
 if __name__ == "__main__":
-    from mpi4py import MPI
-
+    MPI = started_mpi()
     ended = all_cases(MPI.COMM_WORLD)
     np.savez(Path(sys.argv[1]) / f"{MPI.COMM_WORLD.rank}.npz", **ended)

@@ -11,13 +11,14 @@ from pathlib import Path
 import cupy
 import numpy as np
 import ranked
-from mpi4py import MPI
 
 import nnlearn as nn
-from nnlearn.arrays.launching import own_device
+from nnlearn.arrays.launching import own_device, started_mpi
 from nnlearn.arrays.ranks import Ranks
 from nnlearn.training import fit as training
 from nnlearn.training.runs import Run
+
+MPI = started_mpi()
 
 
 def epoch_counts(case):

@@ -65,8 +65,9 @@ def test_no_step_waits_for_the_device(ranks, by_ranks):
 
 PART = """
 import numpy as np
-from mpi4py import MPI
 import nnlearn as nn
+from nnlearn.arrays.launching import started_mpi
+MPI = started_mpi()
 half = MPI.COMM_WORLD.Split(MPI.COMM_WORLD.rank % 2)
 model = nn.Dense(3, 1)
 data = nn.asarray(np.ones((8, 3))), nn.asarray(np.ones((8, 1)))
