@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from entries import BORDERS, PAIRS, _pair
+from entries import BORDERS, PAIRS, pair_of
 from hypothesis import strategies as st
 from registry import DTYPES, SIZES
 
@@ -63,7 +63,7 @@ def picture(draw):
 def conv(draw):
     N, *image = picture(draw)
     C, F, size, stride, padding = draw(st.tuples(SOME, SOME, PAIRS, PAIRS, BORDERS))
-    axes = zip(image, _pair(size), _pair(stride), _pair(padding), strict=True)
+    axes = zip(image, pair_of(size), pair_of(stride), pair_of(padding), strict=True)
     counts = [(n + 2 * p - k) // s + 1 for n, k, s, p in axes]
     layer = nn.Conv2D(C, F, size, stride, padding)
     return Drawn(layer, (N, *image, C), (N, *counts, F), small=min(counts) < 1)
@@ -72,7 +72,7 @@ def conv(draw):
 def conv_transpose(draw):
     N, *image = picture(draw)
     F, C, size, stride = draw(st.tuples(SOME, SOME, PAIRS, PAIRS))
-    axes = zip(image, _pair(size), _pair(stride), strict=True)
+    axes = zip(image, pair_of(size), pair_of(stride), strict=True)
     large = [(n - 1) * s + k for n, k, s in axes]
     return Drawn(nn.ConvTranspose2D(F, C, size, stride), (N, *image, F), (N, *large, C))
 
@@ -81,7 +81,7 @@ def pool(kind):
     def entry(draw):
         (N, *image), C = picture(draw), draw(SIZES)
         size, stride = draw(PAIRS), draw(PAIRS)
-        axes = zip(image, _pair(size), _pair(stride), strict=True)
+        axes = zip(image, pair_of(size), pair_of(stride), strict=True)
         counts = [(n - k) // s + 1 for n, k, s in axes]
         return Drawn(kind(size, stride), (N, *image, C), (N, *counts, C), small=min(counts) < 1)
 
@@ -90,7 +90,7 @@ def pool(kind):
 
 def upsample(draw):
     (N, H, W), C, size = picture(draw), draw(SIZES), draw(PAIRS)
-    rows, columns = _pair(size)
+    rows, columns = pair_of(size)
     return Drawn(nn.Upsample2D(size), (N, H, W, C), (N, H * rows, W * columns, C))
 
 

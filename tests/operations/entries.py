@@ -37,13 +37,14 @@ def window(*names):
     return lambda draw, sizes: {n: draw(BORDERS if n == "padding" else PAIRS) for n in names}
 
 
-def _pair(a):
+def pair_of(a):
+    """Return (rows, columns) of a setting that may be one number for both."""
     return a if isinstance(a, tuple) else (a, a)
 
 
 def _counts(sizes, size, settings):
     """Return H' and W', how many windows of a size fit."""
-    stride, padding = _pair(settings.get("stride", 1)), _pair(settings.get("padding", 0))
+    stride, padding = pair_of(settings.get("stride", 1)), pair_of(settings.get("padding", 0))
     axes = zip((sizes["H"], sizes["W"]), size, stride, padding, strict=True)
     return [(n + 2 * p - k) // s + 1 for n, k, s, p in axes]
 
@@ -54,23 +55,23 @@ def convolved(sizes, settings):
 
 
 def pooled(sizes, settings):
-    return ((sizes["N"], *_counts(sizes, _pair(settings["size"]), settings), sizes["C"]),)
+    return ((sizes["N"], *_counts(sizes, pair_of(settings["size"]), settings), sizes["C"]),)
 
 
 def unrolled(sizes, settings):
     N, *counts, C = pooled(sizes, settings)[0]
-    return ((N, *counts, math.prod(_pair(settings["size"])) * C),)
+    return ((N, *counts, math.prod(pair_of(settings["size"])) * C),)
 
 
 def stamped(sizes, settings):
-    stride, padding = _pair(settings["stride"]), _pair(settings["padding"])
+    stride, padding = pair_of(settings["stride"]), pair_of(settings["padding"])
     axes = zip("HW", "PQ", stride, padding, strict=True)
     large = ((sizes[n] - 1) * s + sizes[k] - 2 * p for n, k, s, p in axes)
     return ((sizes["N"], *large, sizes["C"]),)
 
 
 def enlarged(sizes, settings):
-    rows, columns = _pair(settings["size"])
+    rows, columns = pair_of(settings["size"])
     return ((sizes["N"], sizes["H"] * rows, sizes["W"] * columns, sizes["C"]),)
 
 
@@ -318,6 +319,6 @@ ENTRIES = [
         takes=frozenset(KINDS),  # it stands for a[key], of whatever a
     ),
 ]
-#: In the book's listings nobody calls these by themselves: what they are given is no array alone.
+#: Operations that have no place above, and why.
 ELSEWHERE = {"reshape": "takes its sizes one by one: test_arithmetic.py"}
 OPERATIONS = {entry.operation.__name__: entry for entry in ENTRIES}
