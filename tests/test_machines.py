@@ -11,8 +11,8 @@ REPORT = """<testsuites><testsuite errors="1" failures="1" skipped="2" tests="6"
 <testcase classname="tests.a" name="right" /><testcase classname="tests.a" name="right too" />
 <testcase classname="tests.a" name="no GPU"><skipped /></testcase>
 <testcase classname="tests.a" name="no browser"><skipped /></testcase>
-<testcase classname="tests.a" name="wrong"><failure>said</failure></testcase>
-<testcase classname="book/01" name="Cell 3"><error>said</error></testcase>
+<testcase classname="tests.a" name="wrong"><failure message="1 == 2&#10;"/></testcase>
+<testcase classname="book/01" name="Cell 3"><error message="Timeout">said</error></testcase>
 </testsuite></testsuites>"""
 
 
@@ -31,7 +31,8 @@ def results(tmp_path, monkeypatch):
 def test_a_report_is_read(tmp_path):
     (tmp_path / "report.xml").write_text(REPORT)
     found = machines.counted(tmp_path / "report.xml")
-    assert found == {"passed": 2, "skipped": 2, "failed": ["tests.a::wrong", "book/01::Cell 3"]}
+    failed = ["tests.a::wrong: 1 == 2", "book/01::Cell 3: Timeout"]
+    assert found == {"passed": 2, "skipped": 2, "failed": failed}
 
 
 def test_a_result_is_added_to_those_of_other_machines_and_other_parts(results):

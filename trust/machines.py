@@ -249,12 +249,12 @@ def play(name, machine, parts):
 
 
 def counted(report):
-    """Read pytest's report: how many tests passed, were skipped, and which failed."""
+    """Read pytest's report: how many tests passed, were skipped; which failed, and why."""
     suite = ElementTree.parse(report).getroot().find("testsuite")
     failed = [
-        f"{case.get('classname')}::{case.get('name')}"
+        f"{case.get('classname')}::{case.get('name')}: {wrong.get('message')}".splitlines()[0]
         for case in suite.iter("testcase")
-        if case.find("failure") is not None or case.find("error") is not None
+        for wrong in [*case.iter("failure"), *case.iter("error")][:1]
     ]
     skipped = int(suite.get("skipped"))
     passed = int(suite.get("tests")) - skipped - len(failed)
