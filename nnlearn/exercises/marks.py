@@ -54,7 +54,8 @@ def _mark_module(found: dict[str, int], name: str, module: ModuleType) -> None:
             found[f"{name}.{key}"] = _mark(value, deep=ours)
             if ours and isinstance(value, type) and value.__module__ == name:
                 for part, inner in list(vars(value).items()):
-                    found[f"{name}.{key}.{part}"] = _mark(inner, deep=True)
+                    if hasattr(inner, "__get__"):  # a method; not what `copy` keeps in a class
+                        found[f"{name}.{key}.{part}"] = _mark(inner, deep=True)
         elif constants and not key.startswith("__"):
             found[f"{name}.{key}"] = _mark(value, deep=True)
 
