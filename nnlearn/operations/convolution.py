@@ -18,7 +18,7 @@ from nnlearn.derivative import differentiable
 from nnlearn.operations.windows import Windows
 
 
-@differentiable("x (N, H, W, C), K (P+, Q+, C, F), b (F) -> z (N, H', W', F)")
+@differentiable("x (N, H+, W+, C), K (P+, Q+, C, F), b (F) -> z (N, H', W', F)")
 def conv2d(
     x: Array, K: Array, b: Array | None = None, stride: Pair = 1, padding: Pair = 0
 ) -> Array:

@@ -76,22 +76,30 @@ def enlarged(sizes, settings):
 
 
 def no_window(shapes):
-    """Refuse a kernel without pixels, and a picture that holds no window."""
+    """Refuse a picture that holds no window."""
 
     def refused(sizes, settings):
-        if 0 in (sizes.get("P"), sizes.get("Q")):
-            return "K"
         return "x" if min(shapes(sizes, settings)[0][1:3]) < 1 else None
 
     return refused
 
 
-def no_stamp(sizes, settings):
-    """Refuse a picture or a kernel without pixels, and a border that cuts all of it off."""
+def no_pixels(sizes):
+    """Refuse a picture or a kernel without pixels."""
     for name, (rows, columns) in {"x": "HW", "K": "PQ"}.items():
         if 0 in (sizes[rows], sizes[columns]):
             return name
-    return "padding" if min(stamped(sizes, settings)[0][1:3]) < 1 else None
+    return None
+
+
+def no_convolution(sizes, settings):
+    return no_pixels(sizes) or no_window(convolved)(sizes, settings)
+
+
+def no_stamp(sizes, settings):
+    """Refuse, too, a border that cuts all of the large picture off."""
+    cut = "padding" if min(stamped(sizes, settings)[0][1:3]) < 1 else None
+    return no_pixels(sizes) or cut
 
 
 def modes(draw, sizes):
@@ -268,7 +276,7 @@ ENTRIES = [
     Entry(nn.dense),
     Entry(nn.embedding, refused=no_token),
     Entry(nn.dropout, chance),
-    Entry(nn.conv2d, window("stride", "padding"), convolved, no_window(convolved), optional=("b",)),
+    Entry(nn.conv2d, window("stride", "padding"), convolved, no_convolution, optional=("b",)),
     Entry(nn.conv_transpose2d, window("stride", "padding"), stamped, no_stamp, optional=("b",)),
     Entry(nn.convolve2d, modes, of_mode, no_mode),
     Entry(nn.max_pool2d, window("size", "stride"), pooled, no_window(pooled)),
