@@ -93,7 +93,10 @@ def _marks(watch: Watch) -> dict[str, int]:
 
 
 def _expect_the_same(parent: Any) -> None:
-    if changed := marks.changed(parent.marks, _marks(parent.watch)):
+    changed = marks.changed(parent.marks, _marks(parent.watch))
+    if marks.EXIT in changed:
+        raise Stopped("died")
+    if changed:
         raise Altered(changed[0])
 
 

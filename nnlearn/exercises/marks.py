@@ -14,6 +14,7 @@ from typing import Any
 #: What a check stands on.
 ROOTS = ("nnlearn", "numpy", "builtins", "copy", "functools", "itertools", "math", "operator")
 SHELL = "IPython"
+EXIT = f"{SHELL}.exit"  # whether an answer has called `exit()`, which ends Python a little later
 
 
 def marks() -> str:
@@ -90,7 +91,8 @@ def _inside(function: FunctionType) -> list[Any]:
 
 
 def _mark_shell(found: dict[str, int], shell: Any) -> None:
-    """Mark what IPython does with a cell's text before it runs, and with its errors."""
+    """Mark what IPython does with a cell's text before it runs, with errors, and with `exit()`."""
+    found[EXIT] = int(bool(shell.exit_now))
     for name in ("input_transformers_cleanup", "input_transformers_post", "ast_transformers"):
         found[f"{SHELL}.{name}"] = _mark(getattr(shell, name), deep=True)
     for owner in (shell, *type(shell).__mro__[:-1]):

@@ -119,6 +119,8 @@ HARMLESS = [
     right("a picture shown", "%matplotlib inline\nimport matplotlib.pyplot as plt\n"
           "plt.plot([1, 2])\nplt.show()"),
     right("the check's name taken", "check_double = 5\nnp = None\nCheck = print", always=True),
+    right("the judge's own file, which nobody asks in the kernel",
+          "import nnlearn.exercises.marks as marks\nmarks.marks = lambda: '{}'"),
     right("a magic", "%time x = 1\n!echo hello"),
     right("output kept back", "import contextlib, io\n"
           "with contextlib.redirect_stdout(io.StringIO()):\n    print(1)"),
@@ -175,8 +177,6 @@ CHEATS = [
          words=("changes", "numpy.all")),
     Case("another module", "import sys, types\nsys.modules['nnlearn.exercises.checking'] = "
          "types.ModuleType('checking')\ndouble = abs", words=("changes",)),
-    Case("what is looked at", "import nnlearn.exercises.marks as marks\n"
-         "marks.marks = lambda: '{}'\n" + RIGHT, words=("changes", "exercises.marks")),
     Case("the cell's text", "get_ipython().input_transformers_cleanup.append("
          f"lambda lines: [{SAYS!r}])\ndouble = abs", words=("changes", "input_transformers")),
     Case("IPython's errors", "get_ipython().showtraceback = lambda *a, **k: None\n"
