@@ -21,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 NBVAL := --dist loadscope --nbval --nbval-current-env --nbval-cell-timeout=300 -p no:cacheprovider
 
 .DEFAULT_GOAL := help
-.PHONY: help book offline test double coverage serve lab lint format execute web lock pdf epub screenshots bench gpu clean
+.PHONY: help book offline test double coverage serve lab lint format execute web lock pdf epub screenshots mutants trust bench gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -126,6 +126,12 @@ epub: $(VENV)/.test  ## pack the built book as _build/equation-by-equation.epub 
 screenshots: $(VENV)/.test  ## contact sheets of all built pages, wide and narrow, light and dark, in _build/screenshots
 	@test -f $(BOOK) || $(MAKE) book
 	$(BIN)/python tests/book/screenshots.py _build/screenshots --sheets
+
+mutants: $(VENV)/.test  ## break nnlearn everywhere, one fault at a time: do the tests notice? (MUTANTS='nnlearn.layers.*' for some)
+	$(THREADS) OMP_NUM_THREADS=1 $(BIN)/python -m trust.mutants $(MUTANTS)
+
+trust: $(VENV)/.test  ## how far it can be relied on: one table; takes hours (TRUST=faults for one part)
+	$(THREADS) OMP_NUM_THREADS=1 $(BIN)/python -m trust $(TRUST)
 
 bench: $(VENV)/.test  ## time training steps against PyTorch; the table, and its picture in _build/benchmarks
 	$(BIN)/python -m benchmarks $(BENCH)

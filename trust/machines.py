@@ -286,7 +286,20 @@ def main(arguments=None):
         before = {part: results[name][part] for part in PARTS if part in results.get(name, {})}
         results[name] = before | result
         write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    print(json.dumps(counts()))
     return int(failed)
+
+
+def counts():
+    """Count the machines that were played, and what passed and failed on them."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    runs = [result[part] for result in results.values() for part in PARTS if part in result]
+    return {
+        "machines": sum(any(part in result for part in PARTS) for result in results.values()),
+        "machines not to be had": sum("not run" in result for result in results.values()),
+        "cells and tests passed": sum(run["passed"] for run in runs),
+        "failed": sum(len(run["failed"]) for run in runs),
+    }
 
 
 if __name__ == "__main__":
