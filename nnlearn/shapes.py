@@ -8,17 +8,13 @@ floating-point. `None` is passed over where it is the argument's default. What s
 arrow is for the reader, and for the tests.
 """
 
-import contextlib
-import contextvars
-import math
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from nnlearn.arrays.backend import array_namespace, is_floating, is_integer, on_host
+from nnlearn.arguments import instead
+from nnlearn.arrays.backend import array_namespace, is_floating, is_integer
 from nnlearn.arrays.typing import Array
 
 _ARRAY = re.compile(r"(?P<name>\w+)(?P<integer> int)? \((?P<dims>[^()]*)\)")
@@ -179,7 +175,7 @@ class Signature:
         if not (is_integer if argument.integer else is_floating)(array.dtype):
             raise TypeError(
                 f"{self.operation}: {argument.name} has dtype {array.dtype}, expected {kind} array"
-                + _instead(array.dtype)
+                + instead(array.dtype)
             )
 
     def _check_library(self, argument: Declared, array: Array, first: Array) -> None:
@@ -230,76 +226,3 @@ def _fits(dimension: tuple[int, str], size: int, sizes: dict[str, Any]) -> bool:
     if count != 1 or not letter:
         return size == count * (sizes[letter] if letter else 1)
     return bool(sizes.setdefault(letter, size) == size)
-
-
-def positive_integer(owner: str, name: str, value: Any) -> int:
-    """Return a size; refuse what is none."""
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{owner}: {name} is {value!r}, expected a whole number of at least 1")
-    return int(value)
-
-
-def pair(owner: str, name: str, value: Any, least: int) -> tuple[int, int]:
-    """Turn a number, or a pair of them, into a pair; refuse what is none."""
-    numbers = tuple(value) if isinstance(value, Sequence) else (value, value)
-    whole = all(isinstance(v, int | np.integer) and v >= least for v in numbers)
-    if len(numbers) != 2 or not whole:
-        raise ValueError(
-            f"{owner}: {name} is {value!r}, expected a whole number of at least {least}, "
-            "or a pair (rows, columns)"
-        )
-    return int(numbers[0]), int(numbers[1])
-
-
-def check_numbers(operation: str, name: str, a: Any) -> None:
-    """Refuse what is no array of real numbers; those of True and False may be."""
-    if not (hasattr(a, "shape") and hasattr(a, "dtype")):
-        raise TypeError(
-            f"{operation}: {name} is a {type(a).__name__}, expected an array; nn.asarray makes one"
-        )
-    if not (is_floating(a.dtype) or is_integer(a.dtype) or str(a.dtype).endswith("bool")):
-        raise TypeError(
-            f"{operation}: {name} has dtype {a.dtype}, expected a floating-point array"
-            + _instead(a.dtype)
-        )
-
-
-def _instead(dtype: Any) -> str:
-    """Say of a dtype that is nearly right what to do."""
-    if not getattr(dtype, "isnative", True):
-        return " in this machine's byte order: x.astype(x.dtype.newbyteorder('='))"
-    return " of at least 32 bits: x.astype('float32')" if str(dtype).endswith("float16") else ""
-
-
-def count(operation: str, name: str, shape: tuple[int, ...]) -> int:
-    """Return how many elements a mean is over; refuse none."""
-    n = math.prod(shape)
-    if n == 0:
-        raise ValueError(
-            f"{operation}: {name} has shape {shape}, expected at least one element for a mean"
-        )
-    return n
-
-
-_looks_at_devices = contextvars.ContextVar("looks_at_devices", default=False)
-
-
-@contextlib.contextmanager
-def looking_at_devices() -> Iterator[None]:
-    """Have `check_range` look at numbers on a device, too, although that waits for it."""
-    before = _looks_at_devices.set(True)
-    try:
-        yield
-    finally:
-        _looks_at_devices.reset(before)
-
-
-def check_range(operation: str, name: str, numbers: Array, K: int, kind: str) -> None:
-    """Refuse whole numbers outside 0 to K - 1, where looking at them costs no wait."""
-    if not (on_host(numbers) or _looks_at_devices.get()) or 0 in numbers.shape:
-        return
-    xp = array_namespace(numbers)
-    smallest, largest = int(xp.min(numbers)), int(xp.max(numbers))
-    if smallest < 0 or largest >= K:
-        wrong = smallest if smallest < 0 else largest
-        raise ValueError(f"{operation}: {name} contains {wrong}, expected {kind} 0 to {K - 1}")

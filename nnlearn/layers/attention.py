@@ -4,6 +4,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.layers import initializers
@@ -15,7 +16,6 @@ from nnlearn.operations.dense import dense
 from nnlearn.operations.masks import causal_mask
 from nnlearn.operations.positions import rotary
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import positive_integer
 from nnlearn.usage import usage
 
 

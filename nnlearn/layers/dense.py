@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arguments import positive_integer
 from nnlearn.arrays.typing import Array
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Draw, Layer
@@ -18,7 +19,6 @@ from nnlearn.operations.dense import dense
 from nnlearn.operations.gelu import gelu
 from nnlearn.operations.regularization import dropout
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import positive_integer
 from nnlearn.usage import usage
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arguments import pair, positive_integer
 from nnlearn.arrays.typing import Array, Pair
 from nnlearn.layers import initializers
 from nnlearn.layers.dense import Activation
@@ -14,7 +15,6 @@ from nnlearn.operations.convolution import conv2d
 from nnlearn.operations.pooling import avg_pool2d, max_pool2d
 from nnlearn.operations.upsampling import conv_transpose2d, upsample2d
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import pair, positive_integer
 from nnlearn.usage import usage
 
 

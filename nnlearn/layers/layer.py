@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arguments import check_numbers
 from nnlearn.arrays.backend import asarray, on_host
 from nnlearn.arrays.memory import keep_freed_memory
 from nnlearn.arrays.parallel import all_cores
@@ -16,7 +17,6 @@ from nnlearn.derivative import Waiting, once, tape_of
 from nnlearn.layers.settings import Described
 from nnlearn.layers.summary import Summary, summarize
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import check_numbers
 from nnlearn.usage import usage
 
 #: An initializer of ``(rng, shape)``, and what a layer declares of its arrays by name.

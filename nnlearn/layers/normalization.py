@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.ranks import batch_count
 from nnlearn.arrays.typing import Array, Gradients
@@ -17,7 +18,6 @@ from nnlearn.operations.normalization import (
     scale_and_shift,
 )
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import positive_integer
 
 
 class LayerNorm(Layer):

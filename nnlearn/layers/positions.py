@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.layers import initializers
@@ -12,7 +13,7 @@ from nnlearn.layers.layer import Declaration
 from nnlearn.layers.remembering import Remembering
 from nnlearn.operations.positions import sinusoids
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import Signature, positive_integer
+from nnlearn.shapes import Signature
 
 KINDS = ("sinusoidal", "learned")
 _INPUT = Signature("PositionalEncoding", "x (T, N, D)")

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import Waiting
@@ -26,7 +27,6 @@ from nnlearn.operations.gru import gru
 from nnlearn.operations.lstm import lstm
 from nnlearn.operations.rnn import rnn
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import positive_integer
 from nnlearn.usage import usage
 
 

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.parallel import in_blocks
 from nnlearn.arrays.typing import Array
@@ -15,7 +16,6 @@ from nnlearn.layers.normalization import LayerNorm
 from nnlearn.layers.sequential import Sequential
 from nnlearn.layers.settings import ATTENTION
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import positive_integer
 from nnlearn.usage import usage
 
 

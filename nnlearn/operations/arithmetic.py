@@ -8,12 +8,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from nnlearn.arguments import check_numbers, count
 from nnlearn.arrays.backend import array_namespace, is_integer
 from nnlearn.arrays.fast import add_rows
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import check_numbers, count
 
 
 def summed_to(gradient: Array, shape: tuple[int, ...]) -> Array:

@@ -8,11 +8,11 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable, once
 from nnlearn.operations.attention import check_width
-from nnlearn.shapes import positive_integer
 
 
 @differentiable("q (..., T, d), k (..., S, d), v (..., S, e) -> o (..., T, e)")

@@ -1,10 +1,10 @@
 """A table of learned vectors, one for each token, and the gradient that goes back into it."""
 
+from nnlearn.arguments import check_range
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import add_rows
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
-from nnlearn.shapes import check_range
 
 
 @differentiable("W (K, D), tokens int (...) -> e (..., D)")

@@ -8,12 +8,12 @@ holds it to the derivation there.
 import functools
 from typing import Any
 
+from nnlearn.arguments import check_range, count
 from nnlearn.arrays import fused
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients, Pair
 from nnlearn.derivative import differentiable, with_forward
 from nnlearn.operations.windows import Windows
-from nnlearn.shapes import check_range, count
 
 
 def with_fused(operation: Any, path: Any) -> Any:

@@ -4,11 +4,11 @@ All take logits, what the discriminator says before its sigmoid: D(x) = σ(logit
 are written with softplus, log σ(z) = -softplus(-z), which neither overflows nor loses its digits.
 """
 
+from nnlearn.arguments import count
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 from nnlearn.operations.activations import sigmoid, softplus
-from nnlearn.shapes import count
 
 
 @differentiable("real_logits (...), fake_logits (...')")

@@ -1,12 +1,12 @@
 """Losses: scalars, means over the batch, each the negative logarithm of a likelihood."""
 
+from nnlearn.arguments import check_range, count
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
 from nnlearn.operations import few_kernels
 from nnlearn.operations.activations import log_softmax
 from nnlearn.operations.few_kernels import with_fused
-from nnlearn.shapes import check_range, count
 
 
 @differentiable("prediction (...), target (...)")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace, asarray
 from nnlearn.arrays.typing import Array
-from nnlearn.shapes import positive_integer
 
 
 def causal_mask(queries: int, keys: int | None = None, like: Array | None = None) -> Array:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from nnlearn.arguments import count
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.layout import as_rows
 from nnlearn.arrays.ranks import batch_count, mean_over
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
-from nnlearn.shapes import count
 
 
 def moments(x: Array, axis: int | tuple[int, ...]) -> Any:

@@ -2,10 +2,10 @@
 
 import math
 
+from nnlearn.arguments import check_numbers
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
-from nnlearn.shapes import check_numbers
 
 
 @differentiable("x (...)")

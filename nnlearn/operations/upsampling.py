@@ -7,6 +7,7 @@ with the two pictures in each other's place.
 
 import math
 
+from nnlearn.arguments import pair
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import column_sums
 from nnlearn.arrays.layout import as_rows
@@ -15,7 +16,6 @@ from nnlearn.arrays.typing import Array, Gradients, Pair
 from nnlearn.derivative import differentiable
 from nnlearn.operations.convolution import conv2d, input_gradient
 from nnlearn.operations.windows import Windows
-from nnlearn.shapes import pair
 
 
 def transposed_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:

@@ -12,11 +12,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from nnlearn.arguments import pair
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.fast import sliding_windows
 from nnlearn.arrays.typing import Array, Gradients, Pair
 from nnlearn.derivative import differentiable
-from nnlearn.shapes import pair
 
 
 def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from nnlearn.arguments import looking_at_devices
 from nnlearn.arrays.backend import array_namespace, is_integer, on_host
 from nnlearn.arrays.ranks import Ranks
 from nnlearn.arrays.typing import Array
 from nnlearn.data.sets import batches
 from nnlearn.derivative import vjp
 from nnlearn.parameters import Parameters
-from nnlearn.shapes import looking_at_devices
 from nnlearn.training.arguments import FIT_ELSEWHERE, check_fit
 from nnlearn.training.clipping import clip_gradient_norm
 from nnlearn.training.divergence import TrainingDiverged, diverged, zero_if_finite

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
-from nnlearn.shapes import positive_integer
+from nnlearn.arguments import positive_integer
 
 P = ParamSpec("P")
 Rate = Callable[[int], float]
