@@ -17,7 +17,9 @@ from pathlib import Path
 import coverage
 import pytest
 from _pytest.runner import runtestprotocol
+from paths import newest
 
+from nnlearn.files import write_atomically
 from trust.applying import codes, import_broken, living, pairs, swap
 
 IMPORT = "import"
@@ -70,14 +72,21 @@ class Judge:
         self.items = {item.nodeid: item for item in session.items}
         self.files = {str(mutant.file) for mutant in self.mutants}
         self.functions = living(self.files)
-        if not self.reach_file.exists():
-            self._watch()
-        reach = json.loads(self.reach_file.read_text())
+        reach = self._known() or self._watch()
         self.seconds, self.lines = reach["seconds"], reach["lines"]
         self._judge_all()
         return True
 
     # --- which test reaches which line ---------------------------------------------------------
+
+    def _known(self):
+        """Return what an earlier run has seen, if nothing has changed since."""
+        if not self.reach_file.exists():
+            return None
+        sources = newest([self.root / "nnlearn", self.root / "tests"])
+        reach = json.loads(self.reach_file.read_text())
+        current = self.reach_file.stat().st_mtime > sources
+        return reach if current and reach["tests"] == list(self.items) else None
 
     def _watch(self):
         """Run every test once, in as many processes as jobs, and write what each reaches."""
@@ -98,7 +107,9 @@ class Judge:
                 for line, contexts in at.items():
                     lines.setdefault(path, {}).setdefault(line, []).extend(contexts)
             file.unlink()
-        self.reach_file.write_text(json.dumps({"seconds": seconds, "lines": lines}))
+        reach = {"tests": names, "seconds": seconds, "lines": lines}
+        write_atomically(self.reach_file, json.dumps(reach))
+        return reach
 
     def _watched(self, names, file):
         watch = coverage.Coverage(source=[str(self.root / "nnlearn")], data_file=None)

@@ -3,6 +3,7 @@
     python -m trust.mutants                          all of nnlearn but its exercises and pages
     python -m trust.mutants 'nnlearn.layers.*'       some modules
     python -m trust.mutants --sample 40 --seed 7     as many, drawn at random
+    python -m trust.mutants --sample 40 --room any   of one folder, judged by its own tests
 
 What survives is either listed in `equivalent.toml`, with the reason why it changes nothing that
 anyone could see, or it is a fault that the tests would not notice.
@@ -10,6 +11,7 @@ anyone could see, or it is a fault that the tests would not notice.
 
 import argparse
 import ast
+import datetime
 import fnmatch
 import json
 import random
@@ -22,19 +24,21 @@ from pathlib import Path
 import pytest
 from tqdm import tqdm
 
-from nnlearn.files import atomic_file
-from trust.judging import Judge
+from nnlearn.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "tests"))
 from mutate import broken, everywhere  # noqa: E402
 
+from trust.judging import Judge  # noqa: E402
+
 #: what is only on pages, and what is checked by exercises of its own
 LEFT_OUT = ("exercises", "book")
 #: tests that read pages, drive browsers or start other processes see no fault in this one
 JUDGES = ("tests/arrays", "tests/automatic", "tests/data", "tests/layers", "tests/operations")
 JUDGES += ("tests/training", "tests/chapters", *sorted(map(str, ROOT.glob("tests/test_*.py"))))
+ROOMS = ("arrays", "automatic", "data", "layers", "operations", "training")
 NO_JUDGES = ("tests/test_mutation.py", "tests/test_benchmarks.py", "tests/test_benchmarks_ranks.py")
 NO_JUDGES += ("tests/test_tally.py", "tests/test_skips.py", "tests/test_imports.py")
 NO_JUDGES += ("tests/training/test_ranks_faults.py", "tests/training/test_ranks_device.py")
@@ -95,7 +99,8 @@ def options():
     parser = argparse.ArgumentParser(prog="python -m trust.mutants", description=__doc__)
     parser.add_argument("modules", nargs="*", help="names, with * for any part")
     parser.add_argument("--sample", type=int, help="draw as many mutants at random")
-    parser.add_argument("--seed", type=int, default=0, help="of the drawing")
+    parser.add_argument("--seed", type=int, help="of the drawing; otherwise the day's number")
+    parser.add_argument("--room", choices=[*ROOMS, "any"], help="a folder; any: drawn as well")
     parser.add_argument("--patience", type=float, default=10.0, help="seconds of tests a mutant")
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--tests", nargs="+", metavar="TEST", help="who judges, in place of all")
@@ -108,6 +113,11 @@ def options():
 def main():
     """Judge, say what survived, and fail where the score is too low."""
     args = options()
+    if args.seed is None:
+        args.seed = datetime.date.today().toordinal()
+    if args.room:
+        room = ROOMS[args.seed % len(ROOMS)] if args.room == "any" else args.room
+        args.modules, args.tests = [f"nnlearn.{room}.*"], [f"tests/{room}"]
     args.fates.parent.mkdir(parents=True, exist_ok=True)
     chosen = list(candidates(args.modules))
     fates = json.loads(args.fates.read_text()) if args.fates.exists() else {}
@@ -115,7 +125,7 @@ def main():
         chosen = [m for m in chosen if fates.get(m.name) in ("survived", "not reached")]
     if args.sample and args.sample < len(chosen):
         chosen = random.Random(args.seed).sample(chosen, args.sample)
-        print(f"{args.sample} mutants, drawn with seed {args.seed}")
+        print(f"{args.sample} mutants of {' '.join(args.modules)}, drawn with seed {args.seed}")
 
     bar = tqdm(total=len(chosen), mininterval=5)
 
@@ -123,19 +133,14 @@ def main():
         fates[mutant.name] = verdict.fate
         bar.update()
         if bar.n % 100 == 0:
-            save(args.fates, fates)
+            write_atomically(args.fates, json.dumps(fates, indent=0, ensure_ascii=False))
 
     judge = Judge(chosen, ROOT, args.fates.with_name("reach.json"), args.patience, args.jobs, told)
     tests = args.tests or [test for test in JUDGES if test not in NO_JUDGES]
     left_out = [f"--ignore={test}" for test in NO_JUDGES]
     pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *left_out, *tests], [judge])
-    save(args.fates, fates)
+    write_atomically(args.fates, json.dumps(fates, indent=0, ensure_ascii=False))
     return report(chosen, fates) < args.at_least
-
-
-def save(path, fates):
-    with atomic_file(path) as file:
-        file.write(json.dumps(fates, indent=0, ensure_ascii=False).encode())
 
 
 def report(chosen, fates):
