@@ -357,6 +357,13 @@ def _gradient(name: str, gradients: Sequence[Waiting], args: Sequence[Any], i: i
             f"vjp: {name} gives a gradient of shape {gradient.shape} for its argument {i}, "
             f"which has shape {args[i].shape}"
         )
-    if hasattr(args[i], "shape") and gradient.dtype != args[i].dtype:  # of several that were mixed
+    if hasattr(args[i], "shape") and gradient.dtype != args[i].dtype and _are_mixed(args):
         return array_namespace(gradient).astype(gradient, args[i].dtype)
     return gradient
+
+
+def _are_mixed(args: Sequence[Any]) -> bool:
+    """Whether arguments of several floating-point dtypes were computed with in the widest one."""
+    arrays = [getattr(a, "vector", a) for a in args]  # of parameters, all that they are
+    dtypes = [a.dtype for a in arrays if hasattr(a, "dtype") and is_floating(a.dtype)]
+    return any(dtype != dtypes[0] for dtype in dtypes)

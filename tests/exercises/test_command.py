@@ -313,7 +313,7 @@ def test_stopped_by_the_reader_it_leaves_nothing_behind(reader, tmp_path_factory
         env=os.environ | {"TMPDIR": str(temporary)},
     )  # fmt: skip
     end = time.monotonic() + 60
-    while not any(temporary.glob("*/*.json")) and time.monotonic() < end:
+    while not any(temporary.rglob("tmp*.json")) and time.monotonic() < end:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     text, _ = process.communicate(timeout=60)
