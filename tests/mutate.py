@@ -110,7 +110,11 @@ def broken(tree, i):
 
 def _anywhere(tree):
     """Give the changes of a module: those of `_changes` that say something outside mathematics."""
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+    sets = [c.comparators[0] for c in compared if isinstance(c.ops[0], ast.In | ast.NotIn)]
     for line, before, after, apply, node in _changes(tree, _walk_all):
+        if isinstance(node, ast.Tuple) and any(node is one for one in sets):
+            continue  # what is in it is in it in any order
         scaled = isinstance(node, ast.BinOp) and after in (f"-({before})", f"2 * ({before})")
         negative = isinstance(node, ast.Name) and not re.fullmatch(r"d\w{0,2}|gradient\w*", node.id)
         if not scaled and not negative and before != after:
@@ -123,7 +127,7 @@ def _walk_all(part):
     while todo:
         node = todo.pop()
         text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if text or isinstance(node, ast.JoinedStr) or _is_program(node):
+        if text or isinstance(node, ast.JoinedStr) or _is_elsewhere(node):
             continue
         yield node
         if isinstance(node, ast.FunctionDef):  # annotations say nothing
@@ -137,8 +141,10 @@ def _walk_all(part):
             todo.extend(ast.iter_child_nodes(node))
 
 
-def _is_program(node):
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+def _is_elsewhere(node):
+    """Whether it is no part of a run: what starts a program, and what only a type checker reads."""
+    tests = ("__name__ == '__main__'", "TYPE_CHECKING")
+    return isinstance(node, ast.If) and ast.unparse(node.test) in tests
 
 
 def _body(function):
@@ -221,6 +227,9 @@ SWAPPED = {
 }
 
 
+_ASKING = ("all", "any", "bool", "callable", "hasattr", "isinstance", "issubclass")
+
+
 def _faults(node):
     """Give what could stand, wrongly, in the place of a node."""
     kind = type(node).__name__
@@ -235,6 +244,12 @@ def _with(node, **fields):
 
 
 def _negative(node):
+    """Minus it; or not it, where it is true or false."""
+    asks = isinstance(node, ast.Call) and ast.unparse(node.func) in _ASKING
+    truth = isinstance(node, ast.Constant) and isinstance(node.value, bool)
+    negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+    if asks or truth or negated or isinstance(node, ast.Compare | ast.BoolOp):
+        return ast.UnaryOp(ast.Not(), node)
     return ast.UnaryOp(ast.USub(), node)
 
 

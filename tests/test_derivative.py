@@ -283,10 +283,11 @@ def test_a_missing_gradient_is_said():
         nn.vjp(operation, np.ones(2), np.ones(2), wrt=0)[1](np.ones(2))
 
 
-def test_a_body_without_a_backward_is_said():
+@pytest.mark.parametrize("body", [lambda x: x * x, lambda x: (x, x), lambda x: (x, x, x)])
+def test_a_body_without_a_backward_is_said(body):
     @nn.differentiable
     def forgotten(x):
-        return x * x
+        return body(x)
 
     for call in (forgotten, lambda x: nn.vjp(forgotten, x)):
         with pytest.raises(

@@ -227,6 +227,9 @@ def test_errors_name_the_layer():
         nn.vjp(model, model.init(), x, wrt=0)
     with pytest.raises(TypeError, match=r"Sequential: layer 1 is <function.*expected a layer"):
         nn.Sequential(nn.Dense(3, 2), nn.relu)
+    for layers in ([nn.ReLU()], (nn.ReLU(),)):
+        with pytest.raises(TypeError, match=r"layer 0 is .*; write nn.Sequential\(\*layers\)"):
+            nn.Sequential(layers)
     with pytest.raises(TypeError, match="use forward"):
         model.operation(None, x, False, None)
 

@@ -85,6 +85,7 @@ def test_it_is_where_the_current_backend_is(backend):
         (nn.Dense(3, 2), 3, ValueError, "input_shape is 3, expected the shape of x, batch incl"),
         (nn.Dense(3, 2), (0, 3), ValueError, r"input_shape is \(0, 3\)"),
         (nn.Dense(3, 2), "ab", ValueError, "input_shape is 'ab'"),
+        (nn.Dense(3, 2), range, ValueError, "input_shape is <class 'range'>"),
         (nn.relu, (1, 3), TypeError, "model is function, expected a layer or a model"),
     ],
 )

@@ -228,6 +228,8 @@ def test_output_size_counts_the_windows(size, kernel, s, p):
     starts = [i for i in range(0, size + 2 * p, s) if i + kernel <= size + 2 * p]
     if starts:
         assert nn.output_size(size, kernel, s, p) == len(starts)
+    if kernel <= size:
+        assert nn.output_size(size, kernel) == size - kernel + 1  # each place, and no border
 
 
 # --- the source's convolution ---------------------------------------------------------------------

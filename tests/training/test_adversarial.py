@@ -201,6 +201,17 @@ def test_refused(settings, error, message):
         fitted(**settings)
 
 
+def test_no_step_changes_nothing():
+    G, params_G, D, params_D = players()
+    before = params_G.vector.copy(), params_D.vector.copy()
+    history = nn.fit_gan(
+        G, params_G, D, params_D, data(), (nn.Adam(), nn.Adam()), 0, latent=LATENT, progress=False
+    )
+    np.testing.assert_array_equal(params_G.vector, before[0])
+    np.testing.assert_array_equal(params_D.vector, before[1])
+    assert len(history) == 0
+
+
 def test_two_optimizers_are_needed():
     with pytest.raises(TypeError, match=r"fit_gan: optimizers is .*expected a pair"):
         nn.fit_gan(*players(), data(), nn.Adam(), 1, latent=LATENT)

@@ -353,6 +353,8 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         ({"patience": 2}, ValueError, "patience is given, expected validation data"),
         ({"patience": 0, "validation": data(9, 1)}, ValueError, "patience is 0, expected a whole"),
         ({"metrics": {"a": nn.accuracy}}, ValueError, "metrics is given, expected validation data"),
+        ({"metrics": {"a": "accuracy"}}, TypeError, "expected functions by name, such as"),
+        ({"metrics": nn.accuracy}, TypeError, "expected functions by name, such as"),
         ({"clip_norm": 0}, ValueError, "clip_norm is 0, expected a positive number"),
     ],
 )

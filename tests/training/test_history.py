@@ -87,7 +87,16 @@ def test_the_figure():
     ]
     for ax in figure.axes:  # the best epoch is marked
         assert list(ax.lines[-1].get_xdata()) == [2, 2]
+        assert not ax.spines["top"].get_visible()
+        assert not ax.spines["right"].get_visible()
     assert "epoch 2" in losses.get_title(loc="left")
+
+
+def test_one_value_alone_is_a_dot():
+    (ax,) = nn.History(loss=[1.0]).plot().axes
+    assert ax.lines[0].get_marker() == "o"
+    (ax,) = nn.History(loss=[1.0, 2.0]).plot().axes
+    assert ax.lines[0].get_marker() == "None"
 
 
 def test_the_figure_of_a_game_goes_by_steps():
@@ -102,6 +111,8 @@ def test_names_that_would_lie_on_each_other_are_moved():
     lower, upper = history.plot().axes[0].texts
     assert lower.xyann[1] < 0 < upper.xyann[1]
     assert [text.xyann for text in trained().plot().axes[0].texts] == [(6, 0), (6, 0)]
+    small = nn.History(loss=[0.03, 0.01], validation_loss=[0.04, 0.02])  # apart, where all is small
+    assert [text.xyann for text in small.plot().axes[0].texts] == [(6, 0), (6, 0)]
 
 
 def test_a_line_that_ends_in_no_number_has_its_name_at_the_last_one():

@@ -1,0 +1,57 @@
+"""What is asked of sizes and numbers: what fits comes back plain, what does not is told."""
+
+import numpy as np
+import pytest
+
+from nnlearn import arguments
+
+
+def test_a_pair_is_made_of_plain_integers():
+    for given in (3, np.int64(3), (3, 3), [np.int32(3), np.uint8(3)]):
+        made = arguments.pair("conv2d", "stride", given, 1)
+        assert made == (3, 3)
+        assert [type(n) for n in made] == [int, int]
+
+
+@pytest.mark.parametrize("given", [0, (1, 0), (0, 1), (1, 2, 3), (1,), 1.5, (1, 2.0), "2", None])
+def test_what_is_no_pair_is_refused(given):
+    with pytest.raises(ValueError, match=r"conv2d: stride is .*, expected a whole number of at le"):
+        arguments.pair("conv2d", "stride", given, 1)
+
+
+def test_a_size_is_a_plain_integer_of_at_least_one():
+    assert type(arguments.positive_integer("Dense", "inputs", np.int16(4))) is int
+    for given in (0, -1, 1.0, "1", None):
+        with pytest.raises(ValueError, match=r"Dense: inputs is .*, expected a whole number of"):
+            arguments.positive_integer("Dense", "inputs", given)
+
+
+def test_a_mean_of_nothing_is_refused():
+    assert arguments.count("loss", "x", (2, 3)) == 6
+    assert arguments.count("loss", "x", ()) == 1
+    with pytest.raises(ValueError, match=r"loss: x has shape \(2, 0\), expected at least one"):
+        arguments.count("loss", "x", (2, 0))
+
+
+def test_numbers_are_floating_whole_or_truths():
+    for dtype in ("float32", "float64", "int8", "uint64", "bool"):
+        arguments.check_numbers("ReLU", "x", np.zeros(2, dtype))
+    with pytest.raises(TypeError, match=r"ReLU: x is a list, expected an array; nn.asarray makes"):
+        arguments.check_numbers("ReLU", "x", [1.0])
+    for dtype, instead in {
+        "float16": "of at least 32 bits: x.astype",
+        ">f4": "in this machine's byte order",
+        "complex64": "expected a floating-point array$",
+        "object": "expected a floating-point array$",
+    }.items():
+        with pytest.raises(TypeError, match=rf"ReLU: x has dtype .*{instead}"):
+            arguments.check_numbers("ReLU", "x", np.zeros(2, dtype))
+
+
+def test_a_range_has_two_ends():
+    arguments.check_range("embedding", "indices", np.array([0, 2]), 3, "rows")
+    arguments.check_range("embedding", "indices", np.zeros((0,), int), 3, "rows")
+    for wrong in (-1, 3):
+        expected = rf"embedding: indices contains {wrong}, expected rows 0 to 2"
+        with pytest.raises(ValueError, match=expected):
+            arguments.check_range("embedding", "indices", np.array([0, wrong, 1]), 3, "rows")
