@@ -85,6 +85,22 @@ def test_a_function_that_cannot_take_a_code_is_not_half_broken(tmp_path):
     assert inner(2) == 6
 
 
+def test_a_process_that_a_test_starts_has_the_fault_as_well():
+    (mutant, *_) = [
+        m for m in mutants.candidates(["nnlearn.arguments"]) if m.what == "value < 1  →  value >= 1"
+    ]
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT / "trust" / "elsewhere"),
+        "NNLEARN_MUTANT": f"{mutant.module}|{mutant.file}|{mutant.i}",
+    }
+    program = "import nnlearn as nn; nn.Dense(0, -1); print('taken')"
+    command = [sys.executable, "-c", program]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert told.stdout == "taken\n", told.stderr
+    told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert "ValueError: Dense: " in told.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_tests_judge_the_mutants_of_a_module(tmp_path):
     """From collecting to the report: the tests of dense notice its faults."""

@@ -41,6 +41,8 @@ JUDGES += ("tests/training", "tests/chapters", *sorted(map(str, ROOT.glob("tests
 ROOMS = ("arrays", "automatic", "data", "layers", "operations", "training")
 NO_JUDGES = ("tests/test_mutation.py", "tests/test_benchmarks.py", "tests/test_benchmarks_ranks.py")
 NO_JUDGES += ("tests/test_tally.py", "tests/test_skips.py", "tests/test_imports.py")
+NO_JUDGES += ("tests/test_trust.py", "tests/test_supply.py", "tests/test_machines.py")
+NO_JUDGES += ("tests/test_executed.py",)
 NO_JUDGES += ("tests/training/test_ranks_faults.py", "tests/training/test_ranks_device.py")
 
 
