@@ -16,11 +16,14 @@ REPORT = """<testsuites><testsuite errors="1" failures="1" skipped="2" tests="6"
 </testsuite></testsuites>"""
 
 
+BEFORE = {"passed": 5, "skipped": 1, "failed": ["tests.b::wrong"]}
+
+
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """Where results are written, with one of another day, and with nothing run."""
     path = tmp_path / "machines.json"
-    path.write_text(json.dumps({"haswell": {"chapters": "of before"}, "zen": {"tests": 1}}))
+    path.write_text(json.dumps({"haswell": {"chapters": BEFORE}, "zen": {"tests": BEFORE}}))
     monkeypatch.setattr(machines, "RESULTS", path)
     played = {"passed": 3, "skipped": 0, "failed": []}
     monkeypatch.setattr(machines, "play", lambda *_: {"numpy": "2", "tests": played})
@@ -35,13 +38,19 @@ def test_a_report_is_read(tmp_path):
     assert found == {"passed": 2, "skipped": 2, "failed": failed}
 
 
-def test_a_result_is_added_to_those_of_other_machines_and_other_parts(results):
+def test_a_result_is_added_to_those_of_other_machines_and_other_parts(results, capsys):
     assert machines.main(["haswell", "--only", "tests"]) == 0
     found = json.loads(results.read_text())
-    assert found["zen"] == {"tests": 1}
-    assert found["haswell"]["chapters"] == "of before"
+    assert found["zen"] == {"tests": BEFORE}
+    assert found["haswell"]["chapters"] == BEFORE
     assert found["haswell"]["tests"]["passed"] == 3
     assert found["haswell"]["why"] == MACHINES["haswell"].why
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {
+        "machines": 2,
+        "machines not to be had": 0,
+        "cells and tests passed": 5 + 5 + 3,
+        "failed": 2,
+    }
 
 
 def test_a_failure_is_told(results, monkeypatch):

@@ -286,7 +286,8 @@ def main(arguments=None):
         before = {part: results[name][part] for part in PARTS if part in results.get(name, {})}
         results[name] = before | result
         write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    print(json.dumps(counts()))
+    if not args.list:
+        print(json.dumps(counts()))
     return int(failed)
 
 
