@@ -108,6 +108,8 @@ def table(results):
         said += "" if found["passed"] else " **and something failed**"
         cells = part, WHAT[part], said, f"{found['minutes']}", found["date"]
         rows.append(f"| {' | '.join(cells)} |")
+    if not results:
+        return "\n".join(rows) + "\n"
     newest = max(results.values(), key=lambda found: found["date"])["versions"]
     return "\n".join(rows) + "\n\nOn " + ", ".join(f"{k} {v}" for k, v in newest.items()) + ".\n"
 

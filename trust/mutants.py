@@ -36,14 +36,14 @@ from trust.judging import Judge  # noqa: E402
 #: what is only on pages, and what is checked by exercises of its own
 LEFT_OUT = ("exercises", "book")
 #: tests that read pages, drive browsers or start other processes see no fault in this one
-JUDGES = ("tests/arrays", "tests/automatic", "tests/data", "tests/layers", "tests/operations")
-JUDGES += ("tests/training", "tests/chapters", *sorted(map(str, ROOT.glob("tests/test_*.py"))))
+_FOLDERS = ("arrays", "automatic", "chapters", "data", "layers", "operations", "training")
+JUDGES = [*(f"tests/{name}" for name in _FOLDERS)]
+JUDGES += sorted(f"tests/{path.name}" for path in ROOT.glob("tests/test_*.py"))
 ROOMS = ("arrays", "automatic", "data", "layers", "operations", "training")
-NO_JUDGES = ("tests/test_mutation.py", "tests/test_benchmarks.py", "tests/test_benchmarks_ranks.py")
-NO_JUDGES += ("tests/test_tally.py", "tests/test_skips.py", "tests/test_imports.py")
-NO_JUDGES += ("tests/test_trust.py", "tests/test_supply.py", "tests/test_machines.py")
-NO_JUDGES += ("tests/test_executed.py",)
-NO_JUDGES += ("tests/training/test_ranks_faults.py", "tests/training/test_ranks_device.py")
+_NO_JUDGES = ("benchmarks", "benchmarks_ranks", "executed", "imports", "machines", "mutation")
+_NO_JUDGES += ("skips", "supply", "tally", "trust")
+NO_JUDGES = [f"tests/test_{name}.py" for name in _NO_JUDGES]
+NO_JUDGES += ["tests/training/test_ranks_faults.py", "tests/training/test_ranks_device.py"]
 
 
 @dataclass
@@ -142,25 +142,36 @@ def main():
     left_out = [f"--ignore={test}" for test in NO_JUDGES]
     pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *left_out, *tests], [judge])
     write_atomically(args.fates, json.dumps(fates, indent=0, ensure_ascii=False))
-    return report(chosen, fates) < args.at_least
+    score, counts, survivors = report(chosen, fates)
+    if not (args.modules or args.sample or args.again):  # the whole package was asked for
+        found = {"date": datetime.date.today().isoformat(), "score": round(score, 1), **counts}
+        found["survivors"] = [text for text in survivors if not text.startswith("not judged")]
+        text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+        write_atomically(Path(__file__).with_suffix(".json"), text)
+    print(json.dumps(counts))
+    return score < args.at_least
 
 
 def report(chosen, fates):
-    """Print each survivor without a reason, the score, and the counts; return the score in %."""
+    """Print each survivor without a reason, and the score; return score, counts and survivors."""
     why = reasons()
-    counts = Counter()
+    counts, survivors = Counter(), []
     for mutant in chosen:
         fate = fates.get(mutant.name, "not judged")
         if fate != "killed" and mutant.key in why:
             fate = "equivalent"
         elif fate != "killed":
-            print(f"{fate}: {mutant.module}:{mutant.line}: {mutant.what}")
+            survivors.append(f"{fate}: {mutant.module}:{mutant.line}: {mutant.what}")
         counts[fate] += 1
-    judged = len(chosen) - counts["equivalent"]
+    judged = len(chosen) - counts["equivalent"] - counts["not judged"]
     score = 100 * counts["killed"] / max(judged, 1)
+    print("\n".join(survivors))
     print(f"{counts['killed']:,} of {judged:,} mutants killed: {score:.1f} %")
-    print(json.dumps({"mutants": len(chosen), **{f"mutants {k}": n for k, n in counts.items()}}))
-    return score
+    return (
+        score,
+        {"mutants": len(chosen), **{f"mutants {k}": n for k, n in counts.items()}},
+        survivors,
+    )
 
 
 if __name__ == "__main__":
