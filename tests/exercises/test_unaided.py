@@ -1,10 +1,12 @@
 """What is to be written by hand is not done by the package, however an answer gets hold of it."""
 
+import numpy as np
 import pytest
 import tally
 from test_exercises import NOTEBOOKS, execute_exercise, read
 
-from nnlearn.exercises import author
+import nnlearn as nn
+from nnlearn.exercises import author, unaided
 from nnlearn.exercises.failures import CheckFailed
 
 GRU = "def gru(x, h0, W_x, W_h, b):\n    return f(x, h0, W_x, W_h, b)\n"
@@ -114,6 +116,19 @@ def refused(number, answer):
 def test_no_way_to_the_function_leads_past(way):
     text = refused("7.7", GRU + WAYS[way])
     assert "`nn.gru` is the package's" in text or "`mine.gru`" in text or "few_kernels" in text
+
+
+def test_the_call_itself_does_not_come_back():
+    """It is refused there and then, and not only told afterwards, when all of it has run."""
+    reached = []
+    arrays = [np.zeros(shape) for shape in [(2, 1, 3), (1, 2), (6, 3), (6, 2), (6,)]]
+    with unaided.watched(unaided.GRU) as used:
+        reached.append("before")
+        nn.gru(*arrays)
+        reached.append("after")
+    assert used == ["nn.gru"]
+    assert reached == ["before"]
+    assert nn.gru(*arrays).shape == (2, 1, 2)
 
 
 @pytest.mark.parametrize("number", OURS)
