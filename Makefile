@@ -10,6 +10,8 @@ BOOK := _build/html/index.html
 EXECUTED := _build/.jupyter_cache
 # Notebooks store no progress bars.
 export NNLEARN_PROGRESS := 0
+# Hundreds of processes import the package and the tests: each module is compiled once, whatever the machine's setting is.
+export PYTHONDONTWRITEBYTECODE :=
 # The matrices are small: one thread a process is fastest, and does not suffer from a busy machine.
 BLAS_THREADS ?= 1
 THREADS := OPENBLAS_NUM_THREADS=$(BLAS_THREADS) VECLIB_MAXIMUM_THREADS=$(BLAS_THREADS)

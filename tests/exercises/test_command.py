@@ -114,9 +114,9 @@ def test_a_hanging_or_dying_answer_does_not_keep_the_others_from_being_judged(re
         a2="import os\ndef mean(x):\n    os._exit(1)",
         a3=RIGHT["5.3"],
     )
-    code, text = reader("check", "5", "--timeout", "10")
+    code, text = reader("check", "5", "--timeout", "5")
     assert (code, states(text)) == (1, ["not right yet", "not right yet", "right"])
-    assert "still running after 10 seconds" in text
+    assert "still running after 5 seconds" in text
     assert "ended Python itself" in text
 
 
@@ -127,19 +127,19 @@ def test_answers_that_cannot_be_interrupted_or_are_no_python(reader):
         a2="def mean(x):\n    return x.sum(axis=0",
         a3="import sys\nsys.exit()",
     )
-    code, text = reader("check", "5", "--timeout", "10")
+    code, text = reader("check", "5", "--timeout", "5")
     assert (code, states(text)) == (1, ["not right yet"] * 3)
-    assert "still running after 10 seconds" in text
+    assert "still running after 5 seconds" in text
     assert "SyntaxError in line 2." in text
     assert "return x.sum(axis=0" in text
     assert "Leave out the call of exit()" in text
 
 
 def test_when_nbval_itself_hangs_the_rest_is_judged_by_another_run(pristine, monkeypatch):
-    monkeypatch.setattr(run, "PATIENCE", 20.0)
+    monkeypatch.setattr(run, "PATIENCE", 10.0)
     stop = "import os, signal\nos.kill(os.getppid(), signal.SIGSTOP)\nwhile True: pass"
     told = []
-    results = run.judge(pristine, {"5.1": stop, "5.3": "guess = 7"}, 10.0, on_result=told.append)
+    results = run.judge(pristine, {"5.1": stop, "5.3": "guess = 7"}, 5.0, on_result=told.append)
     assert [(result.number, result.state) for result in results] == [
         ("5.1", "wrong"),
         ("5.3", "right"),
