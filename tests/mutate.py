@@ -110,15 +110,29 @@ def broken(tree, i):
 
 def _anywhere(tree):
     """Give the changes of a module: those of `_changes` that say something outside mathematics."""
-    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
-    sets = [c.comparators[0] for c in compared if isinstance(c.ops[0], ast.In | ast.NotIn)]
+    sets = list(_sets(tree))
     for line, before, after, apply, node in _changes(tree, _walk_all):
         if isinstance(node, ast.Tuple) and any(node is one for one in sets):
-            continue  # what is in it is in it in any order
+            continue
         scaled = isinstance(node, ast.BinOp) and after in (f"-({before})", f"2 * ({before})")
         negative = isinstance(node, ast.Name) and not re.fullmatch(r"d\w{0,2}|gradient\w*", node.id)
         if not scaled and not negative and before != after:
             yield line, before, after, apply
+
+
+def _sets(tree):
+    """Give the tuples in which only that matters which is in them, in any order."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn):
+            yield node.comparators[0]
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            if name in ("isinstance", "issubclass"):
+                yield from node.args[1:]
+            elif name in ("startswith", "endswith"):
+                yield from node.args
+        elif isinstance(node, ast.ExceptHandler) and node.type:
+            yield node.type
 
 
 def _walk_all(part):
@@ -138,11 +152,19 @@ def _walk_all(part):
         elif isinstance(node, ast.ClassDef):
             todo.extend(node.body)
         elif not isinstance(node, ast.Raise):
-            todo.extend(ast.iter_child_nodes(node))
+            children = ast.iter_child_nodes(node)
+            todo.extend(child for child in children if not _only_guards(child))
+
+
+def _only_guards(node):
+    """Whether it is the setting `strict` of zip: it says of right code that it is right."""
+    return isinstance(node, ast.keyword) and node.arg == "strict"
 
 
 def _is_elsewhere(node):
     """Whether it is no part of a run: what starts a program, and what only a type checker reads."""
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+        return ast.unparse(node.value.func) in ("TypeVar", "ParamSpec")
     tests = ("__name__ == '__main__'", "TYPE_CHECKING")
     return isinstance(node, ast.If) and ast.unparse(node.test) in tests
 
@@ -174,7 +196,7 @@ def _walk(part):
             not text
             and not asks
             and not about
-            and not (isinstance(node, ast.keyword) and node.arg == "strict")
+            and not _only_guards(node)
             and not (isinstance(node, ast.AnnAssign) and ast.unparse(node.value or node) == "{}")
         ):
             yield node
@@ -227,7 +249,9 @@ SWAPPED = {
 }
 
 
+#: functions that say yes or no, and methods
 _ASKING = ("all", "any", "bool", "callable", "hasattr", "isinstance", "issubclass")
+_ASKED = ("all", "any", "endswith", "exists", "isdisjoint", "issubset", "startswith")
 
 
 def _faults(node):
@@ -245,12 +269,18 @@ def _with(node, **fields):
 
 def _negative(node):
     """Minus it; or not it, where it is true or false."""
-    asks = isinstance(node, ast.Call) and ast.unparse(node.func) in _ASKING
+    asks = isinstance(node, ast.Call) and _says_yes_or_no(ast.unparse(node.func))
     truth = isinstance(node, ast.Constant) and isinstance(node.value, bool)
     negated = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
     if asks or truth or negated or isinstance(node, ast.Compare | ast.BoolOp):
         return ast.UnaryOp(ast.Not(), node)
     return ast.UnaryOp(ast.USub(), node)
+
+
+def _says_yes_or_no(function):
+    _, dot, method = function.rpartition(".")
+    known = function in _ASKING or (dot and method in _ASKED)
+    return known or bool(re.match(r"_?(is|has|are)_", method))
 
 
 def _faults_BinOp(node):

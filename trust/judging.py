@@ -74,9 +74,6 @@ class Judge:
         self.mutants, self.root, self.reach_file = mutants, Path(root), Path(reach)
         self.patience, self.jobs, self.told = patience, jobs, told
 
-    def pytest_collection_modifyitems(self, items):
-        items[:] = [item for item in items if "gpu" not in item.keywords]
-
     def pytest_runtestloop(self, session):
         self.items = {item.nodeid: item for item in session.items}
         self.files = {str(mutant.file) for mutant in self.mutants}

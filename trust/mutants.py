@@ -14,6 +14,7 @@ import ast
 import datetime
 import fnmatch
 import json
+import os
 import random
 import sys
 import tomllib
@@ -28,7 +29,8 @@ from nnlearn.files import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).parent
-sys.path.insert(0, str(ROOT / "tests"))
+DOUBLE = ROOT / "tests" / "doubles"  # of a GPU: its tests judge as well
+sys.path[:0] = [str(DOUBLE), str(ROOT / "tests")]
 from mutate import broken, everywhere  # noqa: E402
 
 from trust.judging import Judge  # noqa: E402
@@ -121,6 +123,8 @@ def main():
         room = ROOMS[args.seed % len(ROOMS)] if args.room == "any" else args.room
         args.modules, args.tests = [f"nnlearn.{room}.*"], [f"tests/{room}"]
     args.fates.parent.mkdir(parents=True, exist_ok=True)
+    paths = [str(DOUBLE), os.environ.get("PYTHONPATH")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     chosen = list(candidates(args.modules))
     fates = json.loads(args.fates.read_text()) if args.fates.exists() else {}
     if args.again:
