@@ -21,7 +21,7 @@ def positive_integer(owner: str, name: str, value: Any) -> int:
 
 def pair(owner: str, name: str, value: Any, least: int) -> tuple[int, int]:
     """Turn a number, or a pair of them, into a pair; refuse what is none."""
-    numbers = tuple(value) if isinstance(value, Sequence) else (value, value)
+    numbers = value if isinstance(value, Sequence) else (value, value)
     whole = all(isinstance(v, int | np.integer) and v >= least for v in numbers)
     if len(numbers) != 2 or not whole:
         raise ValueError(

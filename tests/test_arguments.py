@@ -1,5 +1,8 @@
 """What is asked of sizes and numbers: what fits comes back plain, what does not is told."""
 
+from types import SimpleNamespace
+
+import array_api_strict
 import numpy as np
 import pytest
 
@@ -55,3 +58,32 @@ def test_a_range_has_two_ends():
         expected = rf"embedding: indices contains {wrong}, expected rows 0 to 2"
         with pytest.raises(ValueError, match=expected):
             arguments.check_range("embedding", "indices", np.array([0, wrong, 1]), 3, "rows")
+
+
+def test_what_looks_like_an_array_by_half_is_none():
+    for half in (SimpleNamespace(shape=(2,)), SimpleNamespace(dtype=np.dtype("float32"))):
+        with pytest.raises(TypeError, match="ReLU: x is a SimpleNamespace, expected an array"):
+            arguments.check_numbers("ReLU", "x", half)
+
+
+def test_only_numpy_has_another_byte_order():
+    x = array_api_strict.zeros(2, dtype=array_api_strict.complex64)
+    with pytest.raises(TypeError, match=r"complex64, expected a floating-point array$"):
+        arguments.check_numbers("ReLU", "x", x)
+
+
+def test_numbers_on_a_device_are_looked_at_only_where_that_is_asked_for():
+    wrong = array_api_strict.asarray([0, 3])
+
+    def check():
+        arguments.check_range("embedding", "indices", wrong, 3, "rows")
+
+    check()
+    with arguments.looking_at_devices():
+        with pytest.raises(ValueError, match="indices contains 3, expected rows 0 to 2"):
+            check()
+        with arguments.looking_at_devices():
+            pass
+        with pytest.raises(ValueError, match="indices contains 3"):
+            check()
+    check()

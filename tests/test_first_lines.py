@@ -163,3 +163,8 @@ def check(line, message, folder, monkeypatch):
 @pytest.mark.parametrize(("line", "message"), ALL, ids=[line for line, _ in ALL])
 def test_first_line(line, message, tmp_path, monkeypatch):
     check(line, message, tmp_path, monkeypatch)
+
+
+def test_of_a_name_that_nobody_knows_nothing_more_is_said():
+    with pytest.raises(AttributeError, match=r"^module 'nnlearn' has no attribute 'transmogrify'$"):
+        nn.transmogrify  # noqa: B018

@@ -26,7 +26,7 @@ _NAMESPACES = {
 #: what a user may compute with
 BACKENDS = tuple(name for name in _NAMESPACES if name != "array_api_strict")
 _NUMPYS = np.ndarray, np.generic
-_FLOATING = "float32", "float64", "float96", "float128"  # sums in float16 would lose too much
+_FLOATING = {"float32", "float64", "float96", "float128"}  # sums in float16 would lose too much
 _current: tuple[str, Any, Any] | None = None  # (name, namespace, device), set at the first use
 
 

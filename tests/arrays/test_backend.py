@@ -70,6 +70,17 @@ def test_a_backend_that_cannot_be_used_says_so(monkeypatch):
     assert nn.backend_name() == "numpy"
 
 
+def test_a_device_that_is_not_there_is_told_at_once():
+    for name in ("numpy", "torch"):
+        with pytest.raises(RuntimeError, match=f"use_backend: '{name}' cannot be used here"):
+            nn.use_backend(name, device="a toaster")
+    assert nn.backend_name() == "numpy"
+
+
+def test_what_a_user_may_compute_with():
+    assert backend.BACKENDS == ("numpy", "cupy", "torch")
+
+
 # --- asarray, to_numpy -------------------------------------------------------------------------
 
 
@@ -96,6 +107,12 @@ def test_asarray_and_back(space, value, dtype, expected):
     np.testing.assert_array_equal(back, value)
 
 
+def test_asarray_takes_a_dtype_as_well_as_its_name():
+    assert nn.asarray([1.0], np.float64).dtype == "float64"
+    nn.use_backend("array_api_strict")
+    assert nn.asarray([1.0], array_api_strict.float64).dtype == array_api_strict.float64
+
+
 def test_asarray_moves_between_libraries(space):
     space.use()
     elsewhere = array_api_strict.asarray([1.0, 2.0], device=array_api_strict.Device("device2"))
@@ -107,8 +124,10 @@ def test_asarray_moves_between_libraries(space):
 def test_to_numpy_does_not_copy_what_is_there():
     a = np.ones(3)
     assert nn.to_numpy(a) is a
-    np.testing.assert_array_equal(nn.to_numpy([1, 2]), [1, 2])
-    assert nn.to_numpy(np.float64(2.0)).shape == ()
+    for other, expected in ((array_api_strict.asarray(a), a), ([1, 2], [1, 2]), (np.float64(2), 2)):
+        made = nn.to_numpy(other)
+        assert type(made) is np.ndarray
+        np.testing.assert_array_equal(made, expected, strict=False)
 
 
 # --- following the arrays ----------------------------------------------------------------------
@@ -124,6 +143,16 @@ def test_two_libraries_are_not_mixed():
         nn.array_namespace(np.ones(1), array_api_strict.ones(1))
     with pytest.raises(TypeError):
         nn.array_namespace([1.0])
+    for nothing in ((), (None,)):
+        with pytest.raises(TypeError):
+            nn.array_namespace(*nothing)
+
+
+def test_libraries_that_were_mixed_are_named_once():
+    here, there = np.ones(1), array_api_strict.ones(1)
+    kinds = r"numpy\.ndarray, array_api_strict\.\w+\.Array"
+    with pytest.raises(TypeError, match=f"these came: {kinds};"):
+        nn.array_namespace(here, there, here, there)
 
 
 def test_kinds_of_dtype(space):
