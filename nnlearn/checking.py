@@ -8,7 +8,8 @@ import numpy as np
 
 from nnlearn.arrays.backend import array_namespace, to_numpy
 from nnlearn.arrays.typing import Array
-from nnlearn.derivative import is_differentiable, vjp
+from nnlearn.derivative import vjp
+from nnlearn.gradients import is_differentiable
 from nnlearn.parameters import Parameters
 
 

@@ -15,7 +15,7 @@ from paths import PACKAGE
 FLOORS = [
     {"files", "locks", "tables", "usage"},  # tools that know nothing of networks
     {"arrays"},
-    {"arguments", "shapes", "derivative", "parameters", "checking"},  # the idea
+    {"arguments", "shapes", "derivative", "gradients", "parameters", "checking"},  # the idea
     {"operations"},
     {"automatic"},  # derivatives of what is made of operations
     {"data"},
@@ -25,7 +25,7 @@ FLOORS = [
     {"nnlearn"},  # the names that a user sees
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
-IDEA = ("arguments", "shapes", "derivative", "parameters", "checking")
+IDEA = ("arguments", "shapes", "derivative", "gradients", "parameters", "checking")
 
 
 def module(path):

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nnlearn.automatic.dual import Dual
-from nnlearn.derivative import is_differentiable, vjp
+from nnlearn.derivative import vjp
+from nnlearn.gradients import is_differentiable
 from nnlearn.parameters import Parameters
 
 

@@ -10,15 +10,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from nnlearn.derivative import (
-    Backward,
-    Recorded,
-    Waiting,
-    is_differentiable,
-    once,
-    value_and_backward,
-    with_forward,
-)
+from nnlearn.derivative import Backward, Recorded, value_and_backward, with_forward
+from nnlearn.gradients import Waiting, is_differentiable, once
 from nnlearn.operations import arithmetic
 
 

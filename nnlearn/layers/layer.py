@@ -13,7 +13,8 @@ from nnlearn.arrays.backend import asarray, on_host
 from nnlearn.arrays.memory import keep_freed_memory
 from nnlearn.arrays.parallel import all_cores
 from nnlearn.arrays.typing import Array
-from nnlearn.derivative import Waiting, once, tape_of
+from nnlearn.derivative import tape_of
+from nnlearn.gradients import Waiting, once
 from nnlearn.layers.settings import Described
 from nnlearn.layers.summary import Summary, summarize
 from nnlearn.parameters import Parameters

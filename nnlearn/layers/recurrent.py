@@ -17,7 +17,7 @@ import numpy as np
 from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
-from nnlearn.derivative import Waiting
+from nnlearn.gradients import Waiting
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Draw, Layer
 from nnlearn.layers.remembering import Remembering

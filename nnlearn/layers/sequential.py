@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnlearn.arrays.typing import Array
-from nnlearn.derivative import Waiting
+from nnlearn.gradients import Waiting
 from nnlearn.layers.layer import Declaration, Gradients, Layer
 from nnlearn.parameters import Parameters
 

@@ -8,7 +8,7 @@ from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.parallel import in_blocks
 from nnlearn.arrays.typing import Array
-from nnlearn.derivative import Waiting, once
+from nnlearn.gradients import Waiting, once
 from nnlearn.layers.attention import MultiHeadAttention
 from nnlearn.layers.dense import GELU, Dense, Dropout
 from nnlearn.layers.layer import Layer

@@ -4,7 +4,8 @@ import math
 
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
-from nnlearn.derivative import differentiable, once
+from nnlearn.derivative import differentiable
+from nnlearn.gradients import once
 from nnlearn.operations.activations import softmax
 
 

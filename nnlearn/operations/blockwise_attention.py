@@ -11,7 +11,8 @@ from typing import Any
 from nnlearn.arguments import positive_integer
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
-from nnlearn.derivative import differentiable, once
+from nnlearn.derivative import differentiable
+from nnlearn.gradients import once
 from nnlearn.operations.attention import check_width
 
 
