@@ -62,19 +62,21 @@ class Finding(NamedTuple):
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything that the package, the book or its tests use, one after the other."""
+    """Look at everything that the package uses; in a checkout, the book and its tests as well."""
     yield python()
     yield processor()
     yield blas()
     yield graphics()
-    yield program("browser", find_browser(), "the tests look at the pages in it: install chromium")
-    yield program("Node", find_node(), "the book's mathematics is rendered with it: make book")
+    if checkout() is not None:
+        seen = "the tests look at the pages in it: install chromium"
+        yield program("browser", find_browser(), seen)
+        yield program("Node", find_node(), "the book's mathematics is rendered with it: make book")
     yield mpi()
 
 
 def python() -> Finding:
     """Look at Python, NumPy and this package."""
-    numpy = f"NumPy {np.__version__}, nnlearn {metadata.version('nnlearn')}"
+    numpy = f"NumPy {np.__version__}, nnlearn {sys.modules['nnlearn'].__version__}"
     old = sys.version_info < (3, 11)
     advice = "nnlearn needs Python 3.11 or newer" if old else ""
     return Finding("Python", f"{platform.python_version()}, {numpy}", advice)
@@ -141,6 +143,12 @@ def mpi() -> Finding:
     what = (told.stdout + told.stderr).strip().splitlines() or ["nothing is said"]
     advice = f"two processes that {mpiexec} starts do not find one another ({what[-1]}): is it of "
     return Finding("MPI", f"{value}, {mpiexec} fails", f"{advice}the MPI that mpi4py uses?")
+
+
+def checkout() -> Path | None:
+    """Return the project's folder, where the package stands in it; None where it is installed."""
+    folder = Path(__file__).resolve().parents[1]
+    return folder if (folder / "pyproject.toml").is_file() else None
 
 
 def find_browser() -> str | None:

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import nnlearn
 from nnlearn import doctor
 
 OPENBLAS = {
@@ -102,3 +103,27 @@ def test_the_advice_is_printed_once(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "examine", lambda: findings[:1])
     doctor.main()
     assert "Nothing to mend." in capsys.readouterr().out
+
+
+def test_an_installed_package_is_told_nothing_of_the_book_s_tools(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "nnlearn" / "doctor.py"))
+    assert doctor.checkout() is None
+    assert [found.name for found in doctor.examine()] == [
+        "Python",
+        "processor",
+        "BLAS",
+        "GPU",
+        "MPI",
+    ]
+    (tmp_path / "pyproject.toml").touch()
+    assert doctor.checkout() == tmp_path
+
+
+def test_a_package_that_is_only_found_has_its_version(monkeypatch):
+    """As a checkout on PYTHONPATH is, or one in a browser: there is no metadata to ask."""
+
+    def none(name):
+        raise doctor.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", none)
+    assert doctor.python().value.endswith(f"nnlearn {nnlearn.__version__}")

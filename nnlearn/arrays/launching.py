@@ -55,7 +55,7 @@ def world() -> Any:
         raise RuntimeError(
             f"{told.size} processes were started, and mpi4py, with {library}, sees "
             f"{MPI.COMM_WORLD.size}: the mpiexec is that of another MPI; expected the one that "
-            "belongs to mpi4py's, such as .venv/bin/mpiexec of the package mpich"
+            "belongs to mpi4py's, such as the one that the package mpich puts beside Python"
         )
     return MPI.COMM_WORLD
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from nnlearn.exercises import author, notebook, plain, progress, report, run, transplant
+from nnlearn.exercises import author, extra, notebook, plain, progress, report, run, transplant
 from nnlearn.exercises.notebook import NotebookProblem, Pristine
 from nnlearn.exercises.verdict import Result
 from nnlearn.files import write_atomically
@@ -40,6 +40,8 @@ def start(args: argparse.Namespace) -> int:
     print(f"Your copy: {copy.resolve()}")
     print(f"Work on it:   jupyter lab {copy}")
     print(f"Check it:     {PROGRAM} check {path.stem.partition('-')[0]}")
+    if extra.missing():
+        print(f"Before both:  {extra.command()}")
     return 0
 
 
@@ -186,8 +188,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except ModuleNotFoundError as error:
         print(
-            f"{error.name} is not installed. The exercises need, in the project's folder: "
-            "python -m pip install -e '.[book]'",
+            f"{error.name} is not installed. The exercises need what this brings: "
+            f"{extra.command()}",
             file=sys.stderr,
         )
         return 2

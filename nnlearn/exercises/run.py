@@ -64,6 +64,8 @@ def judge(
     NotebookProblem
         If nothing can be run here at all, because of a full disk for example.
     """
+    import nbval  # noqa: F401 - where it is missing, better said now than by the run
+
     results: dict[str, Result] = {}
 
     def settle(result: Result) -> None:
@@ -77,8 +79,6 @@ def judge(
             settle(early)
         else:
             todo.append(number)
-    import nbval  # noqa: F401 - where it is missing, better said now than by the run
-
     while todo:
         # One run judges all of them, unless one of them ends the run: then another judges the rest.
         try:

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from exercise_course import RIGHT
 from paths import ROOT
 
-from nnlearn.exercises import notebook, plain, progress, run
+from nnlearn.exercises import extra, notebook, plain, progress, run
 from nnlearn.exercises.report import Report
 from nnlearn.exercises.verdict import Result
 
@@ -359,12 +360,22 @@ def test_where_no_kernel_starts_it_is_not_the_answer_that_is_wrong(reader, tmp_p
     assert "no pytest here" in text
 
 
-def test_without_nbval_it_says_what_to_install(reader, monkeypatch):
+@pytest.mark.parametrize("folder", [Path("my book"), None])
+def test_without_nbval_it_says_what_to_install(folder, reader, monkeypatch):
     monkeypatch.setitem(sys.modules, "nbval", None)
+    monkeypatch.setattr(extra, "checkout", lambda: folder)
+    what = "-e 'my book[book]'" if folder else "'nnlearn[book]'"
+    install = f"python -m pip install {what}\n"
+    assert f"Before both:  {install}" in reader("start", "5")[1]
     reader.answer(a3="guess = 7")
     code, text = reader("check", "5")
     assert code == 2
-    assert "in the project's folder: python -m pip install -e '.[book]'" in text
+    assert f"nbval is not installed. The exercises need what this brings: {install}" in text
+    assert "not answered" not in text  # nothing is judged in part
+
+
+def test_with_the_extra_nothing_is_to_be_installed(reader):
+    assert "install" not in reader("start", "5")[1]
 
 
 def test_a_backend_chosen_for_the_chapters_does_not_reach_the_judge(reader, monkeypatch):
