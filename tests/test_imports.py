@@ -25,7 +25,6 @@ FLOORS = [
     {"nnlearn"},  # the names that a user sees
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
-IDEA = ("arguments", "shapes", "derivative", "gradients", "parameters", "checking")
 
 
 def module(path):
