@@ -51,6 +51,30 @@ def test_words_are_not_broken():
     )
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "T = TypeVar('T', bound=int)",
+        "a = isinstance(x, (int, str))",
+        "a = x.startswith(('b', 'c'))",
+        "a = x in ('b', 'c')",
+        "try: a = x\nexcept (OSError, ValueError): a = y",
+        "for a, b in zip(x, y, strict=True): c(b)",
+    ],
+)
+def test_what_changes_nothing_by_its_kind_is_no_fault(line):
+    told = [what for _, what in everywhere(ast.parse(line))]
+    assert not any("TypeVar" in what or what.startswith("True") for what in told)
+    assert not any("'c', 'b'" in what or "str, int" in what for what in told)
+    assert not any("ValueError, OSError" in what for what in told)
+
+
+def test_a_question_is_denied_and_not_made_negative():
+    lines = "a = is_cupy(x)\nb = x.startswith('c')\nd = x.any()\ne = self._has_bias()"
+    denied = [what for _, what in everywhere(ast.parse(lines)) if "not " in what]
+    assert len(denied) == 6  # one for each line, and one for each call without arguments
+
+
 def test_each_broken_module_differs_from_the_right_one():
     tree = ast.parse(SOURCE)
     right = ast.unparse(tree)
