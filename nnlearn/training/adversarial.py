@@ -4,25 +4,23 @@ The generator's gradient has to come through the discriminator: one backward fun
 other, of the loss, of D, and of G. Nothing else is needed for it.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nnlearn.arrays.backend import array_namespace, is_floating
+from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.randomness import normal
 from nnlearn.arrays.typing import Array
-from nnlearn.data.sets import batches
 from nnlearn.derivative import vjp
 from nnlearn.operations.gan import discriminator_loss, generator_loss
 from nnlearn.parameters import Parameters
-from nnlearn.training.arguments import check_array, check_count, check_model, check_optimizer
-from nnlearn.training.divergence import TrainingDiverged, first_not_finite
+from nnlearn.training.arguments import check_fit_gan
 from nnlearn.training.fit import progress_bar, shows_progress
+from nnlearn.training.games import Game
 from nnlearn.training.history import History
 from nnlearn.training.optimizers import Optimizer
-from nnlearn.training.runs import shuffling_and_chance
 from nnlearn.usage import usage
 
 
@@ -128,6 +126,7 @@ def fit_gan(
     look: Callable[[], Mapping[str, Any]] | None = None,
     every: int = 100,
     seed: int | Sequence[int] = 0,
+    checkpoint: str | Path | None = None,
     progress: bool | None = None,
 ) -> History:
     """Train a generator and a discriminator against each other, in place, step by step in turn.
@@ -153,10 +152,19 @@ def fit_gan(
         is added to all that the discriminator sees, real and fake (eq-instance-noise).
     look : callable, optional
         Called without arguments after every `every` steps; gives a dict of numbers to record.
+        It must not change the game, if that is to go on from a checkpoint.
     every : int
         How many steps one entry of the history is the mean of.
     seed : int
         Of the shuffling, of the noise and of dropout.
+    checkpoint : path, optional
+        A file, written after every `every` steps and at the end; its folder is made. If it is
+        there, training continues from it, to the same numbers bit for bit as if it had never
+        stopped: all of `steps`, and as many more as are asked for. With `noise`, which depends on
+        how many there are, `steps` has to be the same. As in `fit`, a cell that is run again ends
+        at once, the file before stays as ``run.previous.npz`` of ``run.npz``, and training goes
+        on from that one where the file is damaged. To begin anew delete the file. One training
+        writes it at a time.
     progress : bool, optional
         Whether to show a bar, as in `fit`.
 
@@ -169,7 +177,11 @@ def fit_gan(
     Raises
     ------
     TypeError, ValueError
-        If an argument does not fit.
+        If an argument does not fit, or the checkpoint is of another run, of a newer version, or
+        damaged as is the one before it, or cannot hold what `look` gives.
+    OSError
+        If the checkpoint cannot be written, or another training writes it (BlockingIOError); told
+        before the first step. On a disk that gets full later the last one stays whole.
     TrainingDiverged
         A FloatingPointError, where the mean over `every` steps is not finite; its ``history``
         holds the entries before. Both players' parameters are put back to those of the last
@@ -180,77 +192,41 @@ def fit_gan(
     The game of eq-gan-value; why neither waits for the other, and what it costs, see
     eq-bilinear-alternating.
     """
-    for model, params in ((G, params_G), (D, params_D)):
-        check_model("fit_gan", model, params)
-    _check(x, optimizers, steps, latent, batch_size, every)
-    shuffling, chance = shuffling_and_chance(seed)
-    optimizer_G, optimizer_D = optimizers
-    history, sums = History(), [0.0, 0.0]
-    players = (params_G, params_D)
-    good = before = [p.copy() for p in players]  # a mean tells of the steps before its last one
-    data: Iterator[tuple[Array, ...]] = iter(())
-    with progress_bar(shows_progress(progress), total=steps, unit="step") as bar:
-        for step in range(1, steps + 1):
-            real, data = _next_batch(x, data, batch_size, shuffling)
-            size, strength = (real.shape[0], latent), float(noise(step / steps)) if noise else 0.0
-            z = normal(chance, size, params_G.vector)
-            fake = G.forward(params_G, z, True, chance)[0]
-            real, fake = (a + _blur(chance, strength, a) for a in (real, fake))
-            value = discriminator_step(D, params_D, real, fake, optimizer_D, chance)
-            z, blur = normal(chance, size, params_G.vector), _blur(chance, strength, fake)
-            loss = generator_step(G, params_G, D, params_D, z, optimizer_G, kind, blur, chance)
-            sums = [sums[0] + value, sums[1] + loss]  # on the device: nothing waits for them
-            if step % every == 0:
-                names = ("value", "generator_loss")
-                means = {n: float(total) / every for n, total in zip(names, sums, strict=True)}
-                if not all(map(math.isfinite, means.values())):
-                    where = first_not_finite(D, params_D, real)
-                    for params, kept, optimizer in zip(players, good, optimizers, strict=True):
-                        params.assign(kept)
-                        optimizer.forget()
-                    raise TrainingDiverged(
-                        f"fit_gan: between steps {step - every + 1} and {step} the means are "
-                        f"{means}; with real examples into D, {where}",
-                        history,
-                    )
-                history.add({"step": step, **means, **(look() if look else {})})
-                sums = [0.0, 0.0]
-                good, before = before, [p.copy() for p in players]
-            bar.update()
-    return history
+    check_fit_gan(G, params_G, D, params_D, x, optimizers, steps, latent, batch_size, every)
+    game = Game((G, params_G), (D, params_D), optimizers, x, batch_size, every, seed)
+    if checkpoint is not None:
+        game.identify(steps, latent, kind, noise, look)
+    with game.writing(checkpoint):
+        game.take_up(checkpoint)
+        shown = shows_progress(progress)
+        with progress_bar(shown, total=steps, initial=game.turn, unit="step") as bar:
+            while game.turn < steps:
+                t = (game.turn + 1) / steps
+                real = _turn(game, latent, kind, float(noise(t)) if noise else 0.0)
+                if game.turn % every == 0:
+                    game.record(look, real)
+                if checkpoint is not None and (game.turn % every == 0 or game.turn == steps):
+                    game.save(checkpoint)
+                bar.update()
+    return game.history
+
+
+def _turn(game: Game, latent: int, kind: str, strength: float) -> Array:
+    """Let both players take a step, D first; return the real examples as D saw them."""
+    G, D, chance = game.G, game.D, game.generators["chance"]
+    real = game.data.next()
+    size = (real.shape[0], latent)
+    z = normal(chance, size, G.params.vector)
+    fake = G.model.forward(G.params, z, True, chance)[0]
+    real, fake = (a + _blur(chance, strength, a) for a in (real, fake))
+    value = discriminator_step(D.model, D.params, real, fake, D.optimizer, chance)
+    z, blur = normal(chance, size, G.params.vector), _blur(chance, strength, fake)
+    players = G.model, G.params, D.model, D.params
+    loss = generator_step(*players, z, G.optimizer, kind, blur, chance)
+    game.count(value, loss)
+    return real
 
 
 def _blur(rng: np.random.Generator, strength: float, like: Array) -> Array | float:
     """Draw noise like some examples; nothing where there is to be none."""
     return strength * normal(rng, like.shape, like) if strength else 0.0
-
-
-def _next_batch(
-    x: Array, data: Iterator[tuple[Array, ...]], batch_size: int, rng: np.random.Generator
-) -> tuple[Array, Iterator[tuple[Array, ...]]]:
-    """Take the next batch; when the data have been gone through, shuffle and begin again."""
-    batch = next(data, None)
-    if batch is None:
-        data = batches([x], batch_size, rng)
-        batch = next(data)
-    return batch[0], data
-
-
-def _check(x: Array, optimizers: Any, steps: int, latent: int, batch_size: int, every: int) -> None:
-    check_array("fit_gan", "x", x)
-    if x.ndim == 0 or x.shape[0] == 0:
-        raise ValueError(f"fit_gan: x has shape {x.shape}, expected at least one example")
-    if not is_floating(x.dtype):
-        raise TypeError(
-            f"fit_gan: x has dtype {x.dtype}, expected floating-point numbers in the range of what "
-            "the generator gives: bytes for one that ends in tanh are x / 127.5 - 1"
-        )
-    if not isinstance(optimizers, tuple | list) or len(optimizers) != 2:
-        raise TypeError(f"fit_gan: optimizers is {optimizers!r}, expected a pair, of G and of D")
-    for optimizer in optimizers:
-        check_optimizer("fit_gan", optimizer)
-    if optimizers[0] is optimizers[1]:
-        raise ValueError("fit_gan: optimizers are one object twice, expected one of G and one of D")
-    check_count("fit_gan", "steps", steps, 0)
-    for name, value in {"latent": latent, "batch_size": batch_size, "every": every}.items():
-        check_count("fit_gan", name, value, 1)

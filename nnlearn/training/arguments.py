@@ -1,9 +1,11 @@
 """What `fit` and `fit_gan` are given, looked at before any work is done."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from nnlearn.arrays.backend import is_floating
 from nnlearn.arrays.typing import Array
 
 #: What other libraries call the arguments of `fit`, and what to do here.
@@ -102,11 +104,45 @@ def check_fit(
             raise ValueError(f"fit: {name} is given, expected validation data with it")
 
 
+def check_fit_gan(
+    G: Any,
+    params_G: Any,
+    D: Any,
+    params_D: Any,
+    x: Any,
+    optimizers: Any,
+    steps: int,
+    latent: int,
+    batch_size: int,
+    every: int,
+) -> None:
+    """Raise TypeError or ValueError for an argument of `fit_gan` that does not fit."""
+    check_model("fit_gan", G, params_G)
+    check_model("fit_gan", D, params_D)
+    check_array("fit_gan", "x", x)
+    if x.ndim == 0 or x.shape[0] == 0:
+        raise ValueError(f"fit_gan: x has shape {x.shape}, expected at least one example")
+    if not is_floating(x.dtype):
+        raise TypeError(
+            f"fit_gan: x has dtype {x.dtype}, expected floating-point numbers in the range of what "
+            "the generator gives: bytes for one that ends in tanh are x / 127.5 - 1"
+        )
+    if not isinstance(optimizers, tuple | list) or len(optimizers) != 2:
+        raise TypeError(f"fit_gan: optimizers is {optimizers!r}, expected a pair, of G and of D")
+    for optimizer in optimizers:
+        check_optimizer("fit_gan", optimizer)
+    if optimizers[0] is optimizers[1]:
+        raise ValueError("fit_gan: optimizers are one object twice, expected one of G and one of D")
+    check_count("fit_gan", "steps", steps, 0)
+    for name, value in {"latent": latent, "batch_size": batch_size, "every": every}.items():
+        check_count("fit_gan", name, value, 1)
+
+
 def check_count(caller: str, name: str, value: Any, least: int) -> None:
     """Refuse what is no whole number, or too small a one."""
-    if isinstance(value, str) or not hasattr(value, "__lt__") or not hasattr(value, "__floor__"):
+    if not isinstance(value, int | float | np.number):
         raise TypeError(f"{caller}: {name} is {_kind(value)}, expected a whole number")
-    if not least <= value < math.inf or math.floor(value) != value:
+    if not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{caller}: {name} is {value}, expected a whole number from {least}")
 
 

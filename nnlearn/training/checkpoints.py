@@ -34,7 +34,7 @@ class _NewerFormat(ValueError):
     pass
 
 
-def check_writable(path: str | Path, name: str = "fit: checkpoint") -> None:
+def check_writable(path: str | Path, name: str) -> None:
     """Make a file's folder; raise OSError at once where no file can be written.
 
     Parameters

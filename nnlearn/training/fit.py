@@ -5,7 +5,7 @@ import functools
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from nnlearn.training.divergence import TrainingDiverged, diverged, zero_if_fini
 from nnlearn.training.evaluation import predict
 from nnlearn.training.history import History
 from nnlearn.training.optimizers import Optimizer
-from nnlearn.training.recovery import only_writer
 from nnlearn.training.runs import Run
 from nnlearn.usage import usage
 
@@ -140,12 +139,19 @@ def fit(
         run.identify(loss, data, validation, **facts)
     to_compare = {"seed": repr(seed), "epochs": epochs, "patience": patience}
     run.check_ranks(**to_compare, checkpoint=checkpoint is not None)
-    with _only_writer(every, checkpoint):
-        history = _history_so_far(run, checkpoint, patience)
+    with run.writing(checkpoint):
+        run.take_up(checkpoint)
+        history = run.history
+        if patience is not None and run.best is None and history.best_epoch is not None:
+            raise ValueError(
+                f"fit: patience is {patience}, but the checkpoint {checkpoint} holds no best "
+                "parameters; leave patience out, or delete that file"
+            )
         for name, pair in {"data": data, "validation": validation}.items():
             if pair is not None:
                 every.on_all(functools.partial(_try_out, name, model, params, loss, pair))
-        good, shown = params.copy(), every.rank == 0 and shows_progress(progress)
+        run.learner.kept.setdefault("good", params.copy())
+        shown = every.rank == 0 and shows_progress(progress)
         with progress_bar(shown, total=epochs, initial=history.epochs, unit="epoch") as bar:
             while history.epochs < epochs and not run.out_of_patience(patience):
                 start = params.copy()
@@ -153,10 +159,10 @@ def fit(
                     record = {"loss": _epoch(run, loss, data, batch_size, clip_norm)}
                 except TrainingDiverged as error:
                     # where the very first loss fails, the step before the epoch has done it
-                    params.assign(good if error.batch == 1 else start)
+                    params.assign(run.learner.kept["good"] if error.batch == 1 else start)
                     optimizer.forget()
                     raise
-                good = start
+                run.learner.kept["good"] = start
                 if validation is not None:
                     record |= _look(run, loss, validation, metrics or {})
                 # with a checkpoint also without patience, which may be given when it is taken up
@@ -168,29 +174,6 @@ def fit(
     if patience is not None and run.best is not None:
         params.assign(run.best)
     return history
-
-
-@contextlib.contextmanager
-def _only_writer(ranks: Ranks, checkpoint: str | Path | None) -> Iterator[None]:
-    """Let the first rank be the only writer of the checkpoint, if there is to be one."""
-    with contextlib.ExitStack() as held:
-        if checkpoint is not None:
-            ranks.on_first(lambda: held.enter_context(only_writer(checkpoint)))
-        yield
-
-
-def _history_so_far(run: Run, checkpoint: str | Path | None, patience: int | None) -> History:
-    """Take up the run of the checkpoint, if it is there, on all ranks alike."""
-    if checkpoint is not None and run.ranks.on_first(lambda: Path(checkpoint).exists()):
-        run.load(checkpoint)  # the optimizer's memory, too, comes from there
-    else:
-        run.ranks.on_all(run.check_optimizer)
-    if patience is not None and run.best is None and run.history.best_epoch is not None:
-        raise ValueError(
-            f"fit: patience is {patience}, but the checkpoint {checkpoint} holds no best "
-            "parameters; leave patience out, or delete that file"
-        )
-    return run.history
 
 
 def _try_out(name: str, model: Any, params: Parameters, loss: Loss, pair: Sequence[Array]) -> None:

@@ -39,6 +39,17 @@ class History(dict[str, list[Any]]):
         super().__init__(*args, **kw)
         self.best_epoch: int | None = None
 
+    @classmethod
+    def of(cls, lists: Mapping[str, Sequence[float]]) -> "History":
+        """Make one of its lists, as a checkpoint holds them; refuse what is no number."""
+        made = cls()
+        for name, values in lists.items():
+            for value in values:
+                if not isinstance(value, int | float):
+                    raise ValueError(f"history has {value!r} in {name}, expected numbers")
+                made.add({name: value})
+        return made
+
     def add(self, record: Mapping[str, Any]) -> None:
         """Append one epoch's numbers."""
         for name, value in record.items():

@@ -73,6 +73,12 @@ class Optimizer(ABC):
         """Whether the last step was with other parameters: what is remembered is not of these."""
         return self._moved is not None and self._moved() is not params
 
+    def go_on(self, params: Parameters, memory: dict[str, Array], steps: int) -> None:
+        """Take over what is remembered of so many steps with some parameters."""
+        self.memory.update(memory)
+        self.steps = steps
+        self._moved = weakref.ref(params)
+
     def forget(self) -> None:
         """Begin anew: no step has been taken, and nothing of one is remembered."""
         self.memory.clear()

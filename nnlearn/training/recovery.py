@@ -19,13 +19,15 @@ from nnlearn.training.checkpoints import (
 
 
 @contextmanager
-def only_writer(path: str | Path) -> Iterator[None]:
+def only_writer(path: str | Path, caller: str) -> Iterator[None]:
     """Be the only training that writes a checkpoint, until the block ends.
 
     Parameters
     ----------
     path : str or Path
         Its folder is made. What a killed training left half written there is removed.
+    caller : str
+        The function that trains, for what is told of it.
 
     Raises
     ------
@@ -34,11 +36,12 @@ def only_writer(path: str | Path) -> Iterator[None]:
     OSError
         If no file can be written there.
     """
-    check_writable(path)
-    with locked(path, "fit: checkpoint") as sure:
+    name = f"{caller}: checkpoint"
+    check_writable(path, name)
+    with locked(path, name) as sure:
         if sure:  # else another may be writing what looks left over
-            for name in (path, beside(path, "previous"), beside(path, "damaged")):
-                remove_leftovers(name)
+            for file in (path, beside(path, "previous"), beside(path, "damaged")):
+                remove_leftovers(file)
         yield
 
 
@@ -74,7 +77,7 @@ def load_last_good(
         raise DamagedCheckpoint(f"{damage}. {text}. {advice}") from damage
 
 
-def put_back(path: str | Path, damage: DamagedCheckpoint) -> None:
+def put_back(path: str | Path, damage: DamagedCheckpoint, caller: str) -> None:
     """Let the checkpoint before take the place of a damaged one, which is kept; and warn.
 
     At every moment the previous one is there under one name or the other.
@@ -83,7 +86,7 @@ def put_back(path: str | Path, damage: DamagedCheckpoint) -> None:
     name_also(path, aside)
     os.replace(previous, path)
     warnings.warn(
-        f"fit: {damage}. Training goes on from the checkpoint before it, {previous.name}; the "
+        f"{caller}: {damage}. Training goes on from the checkpoint before it, {previous.name}; the "
         f"damaged file is now {aside}",
         stacklevel=2,
     )

@@ -1,9 +1,10 @@
-"""What changes while a model is trained, and how it is saved and taken up again, bit for bit."""
+"""What changes while models are trained, and how it is saved and taken up again, bit for bit."""
 
+import contextlib
 import copy
 import functools
-import zlib
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.ranks import Ranks
 from nnlearn.arrays.typing import Array
 from nnlearn.parameters import Parameters, checksum
-from nnlearn.training.checkpoints import beside, save_checkpoint, write_into
+from nnlearn.training.checkpoints import beside, save_checkpoint
 from nnlearn.training.history import History
+from nnlearn.training.learners import Learner, called
 from nnlearn.training.optimizers import Optimizer
-from nnlearn.training.recovery import load_last_good, put_back
-from nnlearn.training.schedules import Schedule
+from nnlearn.training.recovery import load_last_good, only_writer, put_back
 
 
 def shuffling_and_chance(
@@ -28,32 +29,136 @@ def shuffling_and_chance(
     return np.random.default_rng(shuffling), np.random.default_rng(chance)
 
 
-def called(function: Any) -> str:
-    """Name a function so that the same code has the same name in every process.
+class Resumable(ABC):
+    """A training that can be saved, and go on in another process as if it had never stopped.
 
-    Its ``repr`` would hold an address in memory, which differs from run to run.
+    Parameters
+    ----------
+    learners : sequence of Learner
+    seed : int or sequence of int
+    ranks : Ranks, optional
+
+    Attributes
+    ----------
+    identity : dict
+        A few facts that say which training this is, so that a checkpoint of another is refused.
     """
-    if isinstance(function, functools.partial):
-        settings = [repr(a) for a in function.args]
-        settings += [f"{k}={v!r}" for k, v in sorted(function.keywords.items())]
-        return f"{called(function.func)}({', '.join(settings)})"
-    name = getattr(function, "__qualname__", None) or getattr(function, "__name__", None)
-    if name and name.endswith("<lambda>"):  # all of a scope have one name: their code tells
-        code = function.__code__
-        name += f" {zlib.crc32(repr((code.co_code, code.co_names, code.co_consts)).encode()):08x}"
-    kind = type(function)
-    return f"{function.__module__}.{name}" if name else f"{kind.__module__}.{kind.__qualname__}"
+
+    #: the function that trains, for what is told of it
+    caller: str
+
+    def __init__(
+        self, learners: Sequence[Learner], seed: int | Sequence[int], ranks: Ranks | None = None
+    ) -> None:
+        self.learners = learners
+        self.ranks = ranks or Ranks()
+        shuffling, chance = shuffling_and_chance(seed)
+        self.generators = {"shuffling": shuffling, "chance": chance}
+        self.history = History()
+        self.identity: dict[str, Any] = {}
+
+    @contextlib.contextmanager
+    def writing(self, checkpoint: str | Path | None) -> Iterator[None]:
+        """Be the only writer of the checkpoint, if there is to be one, until the block ends."""
+        with contextlib.ExitStack() as held:
+            if checkpoint is not None:
+                lock = only_writer(checkpoint, self.caller)
+                self.ranks.on_first(lambda: held.enter_context(lock))
+            yield
+
+    def take_up(self, checkpoint: str | Path | None) -> None:
+        """Go on from the checkpoint if it is there, on all ranks alike; else begin."""
+        if checkpoint is not None and self.ranks.on_first(lambda: Path(checkpoint).exists()):
+            self.load(checkpoint)  # the optimizers' memory, too, comes from there
+        else:
+            for learner in self.learners:
+                self.ranks.on_all(functools.partial(learner.check_optimizer, self.caller))
+
+    def save(self, path: str | Path) -> None:
+        """Write the checkpoint, and keep the one before."""
+        arrays, facts = self._content()
+        self.ranks.on_first(lambda: save_checkpoint(path, arrays, facts))
+
+    def _content(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return all that changes, as the arrays and the facts of a checkpoint."""
+        arrays: dict[str, Array] = {}
+        facts: dict[str, Any] = {
+            "training": self.caller,
+            "identity": self.identity,
+            "history": dict(self.history),
+            "generators": {k: g.bit_generator.state for k, g in self.generators.items()},
+        }
+        for learner in self.learners:
+            own, more = learner.content()
+            arrays, facts = arrays | own, facts | more
+        return arrays, facts
+
+    def load(self, path: str | Path) -> None:
+        """Go on from a checkpoint; refuse another training's.
+
+        Where the file is damaged, the one before it takes its place, with a warning.
+        """
+        arrays, facts, damage = self.ranks.on_first(lambda: load_last_good(path))
+        name = path if damage is None else beside(path, "previous")
+        self._check_identity(name, arrays, facts)
+        try:
+            held = [learner.held(arrays, facts, self._kept(arrays)) for learner in self.learners]
+            more = self._held(arrays, facts)
+        except Exception as error:  # checksums let none come here but forged ones
+            raise ValueError(
+                f"{self.caller}: the checkpoint {name} does not hold what this run needs "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        if damage is not None:
+            self.ranks.on_first(lambda: put_back(path, damage, self.caller))
+        for learner, its in zip(self.learners, held, strict=True):
+            learner.go_on_from(its)
+        vars(self).update(more)
+
+    def _check_identity(
+        self, path: str | Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]
+    ) -> None:
+        """Refuse what is of another training."""
+        writer, known = facts.get("training", "fit"), facts.get("identity")
+        known = known if isinstance(known, dict) else {}
+        for name in ("params", *self._kept(arrays)):
+            if all(learner.is_at(name, arrays) for learner in self.learners):
+                # a cell that is run again: all are where it ended
+                names = [f"{learner.prefix}parameters" for learner in self.learners]
+                self.identity |= {name: known.get(name) for name in names}
+        different = [
+            f"its {name} is {known.get(name)!r}, here it is {value!r}"
+            for name, value in self.identity.items()
+            if known.get(name) != value
+        ]
+        if writer != self.caller:
+            different = [f"{writer} wrote it, expected one of {self.caller}"]
+        if different:
+            raise ValueError(
+                f"{self.caller}: the checkpoint {path} is of another run: {different[0]}. Name "
+                "another file, or delete that one; to run the same training again, make params "
+                "anew with model.init"
+            )
+
+    @abstractmethod
+    def _kept(self, arrays: Mapping[str, Array]) -> Sequence[str]:
+        """Return which parameters of each learner a checkpoint has to hold, beside those of now."""
+
+    def _held(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Make what a checkpoint holds beside the learners, as attributes by name; it may not fit.
+
+        Nothing of it is put in place here.
+        """
+        generators = copy.deepcopy(self.generators)
+        for name, generator in generators.items():
+            generator.bit_generator.state = facts["generators"][name]
+        return {"generators": generators, "history": History.of(facts["history"])}
 
 
-def _described(setting: Any) -> Any:
-    """Return an optimizer's setting as it is; of a function, what it is and where it begins."""
-    if isinstance(setting, Schedule) or not callable(setting):
-        return setting
-    return f"{called(setting)}, {float(setting(1))!r} at first"
+class Run(Resumable):
+    """A training of one model, by `fit`."""
 
-
-class Run:
-    """What changes while training, and how to save it and take it up again."""
+    caller = "fit"
 
     def __init__(
         self,
@@ -63,15 +168,14 @@ class Run:
         seed: int | Sequence[int],
         ranks: Ranks | None = None,
     ) -> None:
-        self.ranks = ranks or Ranks()
-        self.model = model
-        self.params = params
-        self.optimizer = optimizer
-        shuffling, chance = shuffling_and_chance(seed)
-        self.generators = {"shuffling": shuffling, "chance": chance}
-        self.history = History()
-        self.best: Parameters | None = None
-        self.identity: dict[str, Any] = {}
+        self.model, self.params, self.optimizer = model, params, optimizer
+        self.learner = Learner(model, params, optimizer)
+        super().__init__([self.learner], seed, ranks)
+
+    @property
+    def best(self) -> Parameters | None:
+        """What the parameters were when the validation loss was lowest."""
+        return self.learner.kept.get("best")
 
     def identify(
         self,
@@ -82,23 +186,16 @@ class Run:
         batch_size: int,
         clip_norm: float | None,
     ) -> None:
-        """Say in a few facts which run this is, so that a checkpoint of another is refused."""
-        settings = {
-            name: _described(value)
-            for name, value in vars(self.optimizer).items()
-            if name not in ("memory", "steps") and not name.startswith("_")
-        }
+        """Say in a few facts which run this is."""
         self.identity = {
-            "model": repr(self.model),
-            "parameters": checksum(self.params.vector),
+            **self.learner.identity(),
             "loss": called(loss),
-            "optimizer": f"{type(self.optimizer).__name__} {settings}",
             "data": checksum(*data),
             "validation": checksum(*validation) if validation is not None else "none",
             "generators": str(self.generators["shuffling"].bit_generator.state),
             "metrics": {name: called(f) for name, f in sorted((metrics or {}).items())},
-            "batch_size": batch_size,
-            "clip_norm": clip_norm,
+            "batch_size": int(batch_size),
+            "clip_norm": None if clip_norm is None else float(clip_norm),
         }
 
     def check_ranks(self, **more: Any) -> None:
@@ -109,111 +206,25 @@ class Run:
         more["library"] = array_namespace(self.params.vector).__name__
         more["state"] = None if state is None else checksum(state.vector)
         more["optimizer's memory"] = self.optimizer.steps, checksum(*memory)
-        self.ranks.check_same("fit", more | self.identity)
-
-    def check_optimizer(self) -> None:
-        """Refuse an optimizer that remembers the steps of other parameters."""
-        optimizer = self.optimizer
-        if optimizer.moved_others_than(self.params):
-            raise ValueError(
-                f"fit: optimizer has taken {optimizer.steps} steps with other parameters, expected "
-                f"a new one, such as nn.{type(optimizer).__name__}(...), or the parameters that it "
-                "moved"
-            )
+        self.ranks.check_same(self.caller, more | self.identity)
 
     def record(self, record: Mapping[str, float], keep_best: bool) -> None:
         """Write down an epoch; keep the parameters if they are the best so far."""
         self.history.add(record)
         if keep_best and self.history.best_epoch == self.history.epochs - 1:
-            self.best = self.params.copy()
+            self.learner.kept["best"] = self.params.copy()
 
     def out_of_patience(self, patience: int | None) -> bool:
         """Whether the validation loss has not fallen for `patience` epochs."""
         best = -1 if self.history.best_epoch is None else self.history.best_epoch
         return patience is not None and self.history.epochs - 1 - best >= patience
 
-    def save(self, path: str | Path) -> None:
-        """Write the checkpoint, and keep the one before."""
-        arrays = {"params": self.params.vector}
-        arrays |= {f"optimizer.{k}": v for k, v in self.optimizer.memory.items()}
-        if self.params.state is not None:
-            arrays["state"] = self.params.state.vector
-        if self.best is not None:
-            arrays["best"] = self.best.vector
-            if self.best.state is not None:
-                arrays["best.state"] = self.best.state.vector
-        facts = {
-            "identity": self.identity,
-            "steps": self.optimizer.steps,
-            "history": dict(self.history),
-            "generators": {k: g.bit_generator.state for k, g in self.generators.items()},
-        }
-        self.ranks.on_first(lambda: save_checkpoint(path, arrays, facts))
+    def _kept(self, arrays: Mapping[str, Array]) -> Sequence[str]:
+        return [name for name in ("best", "good") if name in arrays]  # older ones have no good
 
-    def load(self, path: str | Path) -> None:
-        """Take up the run that the checkpoint is of; refuse another's.
-
-        Where the file is damaged, the one before it takes its place, with a warning.
-        """
-        arrays, facts, damage = self.ranks.on_first(lambda: load_last_good(path))
-        name = path if damage is None else beside(path, "previous")
-        self._check_identity(name, arrays, facts)
-        try:
-            held = self._held(arrays, facts)
-        except Exception as error:  # checksums let none come here but forged ones
-            raise ValueError(
-                f"fit: the checkpoint {name} does not hold what this run needs "
-                f"({type(error).__name__}: {error})"
-            ) from error
-        if damage is not None:
-            self.ranks.on_first(lambda: put_back(path, damage))
-        params, self.best, memory, steps, self.generators, history = held
-        self.params.assign(params)
-        self.optimizer.memory.update(memory)
-        self.optimizer.steps = steps
-        self.history.update(history)
-        self.history.best_epoch = history.best_epoch
-
-    def _check_identity(
-        self, path: str | Path, arrays: Mapping[str, Array], facts: Mapping[str, Any]
-    ) -> None:
-        """Refuse what is of another run."""
-        known = facts.get("identity")
-        known = known if isinstance(known, dict) else {}
-        ends = {checksum(arrays[name]) for name in ("params", "best") if name in arrays}
-        if self.identity["parameters"] in ends:  # a cell that is run again: they are where it ended
-            self.identity["parameters"] = known.get("parameters")
-        for name, value in self.identity.items():
-            if known.get(name) != value:
-                raise ValueError(
-                    f"fit: the checkpoint {path} is of another run: its {name} is "
-                    f"{known.get(name)!r}, here it is {value!r}. Name another file, "
-                    "or delete that one; to run the same training again, make params anew "
-                    "with model.init"
-                )
-
-    def _held(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Make what a checkpoint holds, before any of it is put in place: it may not fit."""
-
-        def params(name: str, state: str) -> Parameters:
-            made = self.params.copy()
-            write_into(made.vector, arrays[name])
-            if made.state is not None:
-                write_into(made.state.vector, arrays[state])
-            return made
-
-        xp = array_namespace(self.params.vector)
-        memory = {name: xp.zeros_like(self.params.vector) for name in self.optimizer.remembers}
-        for name, target in memory.items():
-            write_into(target, arrays[f"optimizer.{name}"])
-        steps = facts["steps"]
-        if not isinstance(steps, int) or steps < 0:
-            raise ValueError(f"steps is {steps!r}, expected a whole number of at least 0")
-        generators = copy.deepcopy(self.generators)
-        for name, generator in generators.items():
-            generator.bit_generator.state = facts["generators"][name]
-        history, lists = History(), facts["history"]
-        for record in zip(*lists.values(), strict=True):
-            history.add(dict(zip(lists, map(float, record), strict=True)))
-        best = params("best", "best.state") if "best" in arrays else None
-        return params("params", "state"), best, memory, steps, generators, history
+    def _held(self, arrays: Mapping[str, Array], facts: Mapping[str, Any]) -> dict[str, Any]:
+        held = super()._held(arrays, facts)
+        lengths = {name: len(values) for name, values in held["history"].items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"history has lists of lengths {lengths}, expected equal ones")
+        return held
