@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from trust import machines
+from trust import machines, playing
 from trust.machines import MACHINES, Machine
 
 REPORT = """<testsuites><testsuite errors="1" failures="1" skipped="2" tests="6">
@@ -33,7 +33,7 @@ def results(tmp_path, monkeypatch):
 
 def test_a_report_is_read(tmp_path):
     (tmp_path / "report.xml").write_text(REPORT)
-    found = machines.counted(tmp_path / "report.xml")
+    found = playing.counted(tmp_path / "report.xml")
     failed = ["tests.a::wrong: 1 == 2", "book/01::Cell 3: Timeout"]
     assert found == {"passed": 2, "skipped": 2, "failed": failed}
 
@@ -79,10 +79,8 @@ def test_nothing_runs_for_a_list_or_for_a_name_that_is_none(results, capsys):
 
 
 def test_without_pytorch_no_test_asks_it():
-    ignored = machines.command_of("tests", Machine("", torch=False), machines.ROOT)
+    ignored = playing.command_of("tests", Machine("", torch=False), playing.ROOT)
     ignored = {text.partition("=")[2] for text in ignored if text.startswith("--ignore")}
-    files = {
-        str(p): p.read_text(encoding="utf-8") for p in machines.ROOT.glob("tests/**/test_*.py")
-    }
+    files = {str(p): p.read_text(encoding="utf-8") for p in playing.ROOT.glob("tests/**/test_*.py")}
     assert {p for p, text in files.items() if "\nimport torch" in text} <= ignored < set(files)
-    assert machines.command_of("tests", Machine(""), machines.ROOT)[2:] == []
+    assert playing.command_of("tests", Machine(""), playing.ROOT)[2:] == []
