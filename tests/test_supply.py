@@ -260,7 +260,7 @@ def test_the_wheel_holds_the_package_its_licences_and_nothing_else(built):
 
 
 def test_the_wheel_is_used_where_there_is_nothing_else(built, tmp_path):
-    """With the runtime dependencies alone, lent from here: `trust.wheel` asks an index."""
+    """What it needs is lent from here, then what its extra brings: `trust.wheel` asks an index."""
     python = wheel.environment(tmp_path / "empty")
     wheel.install(python, "--no-deps", "--no-index", built[0]["wheel"])
     (packages,) = (tmp_path / "empty").rglob("site-packages")
@@ -268,11 +268,23 @@ def test_the_wheel_is_used_where_there_is_nothing_else(built, tmp_path):
         lent = distribution(Requirement(text).name)
         for top in {Path(file).parts[0] for file in lent.files} - {"..", "__pycache__"}:
             (packages / top).symlink_to(lent.locate_file(top))
-    said = "\n".join(wheel.use(python))
-    assert "trained, loss" in said
-    assert "refused: load_breast_cancer: " in said
-    assert "pip install" in said.splitlines()[-1]
-    tally.count("cases tried", len(said.splitlines()))
+    said = wheel.use(python)
+    assert any(line.startswith("trained, loss") for line in said)
+    assert said[-2].startswith("refused: load_breast_cancer: ")
+    assert wheel.advised(said) == ["nnlearn[book]"]
+    here = Path(distribution("nbval").locate_file(""))
+    (packages / "lent.pth").write_text(str(here), encoding="utf-8")
+    more = wheel.use(python, "book")
+    assert more[-1].startswith("judged: 01-neuron")
+    tally.count("cases tried", len(said) + len(more))
+
+
+def test_what_is_told_to_be_installed_is_read():
+    line = "nbval is not installed: python -m pip install -e '/my book[book]'"
+    assert wheel.advised(["x", line]) == ["-e", "/my book[book]"]
+    with pytest.raises(RuntimeError, match="does not tell what to install: sorry"):
+        wheel.advised([line, "sorry"])
+    tally.count("bad inputs refused")
 
 
 def test_a_package_that_lacks_its_data_is_noticed(built, tmp_path):

@@ -4,11 +4,14 @@
 
 builds the wheel and the source distribution from two copies of the tree; says whether they are the
 same to the byte, and whether they hold what they should; installs each by pip, with what it needs
-from the package index, into an environment of its own; and uses it there, far from the tree.
+from the package index, into an environment of its own; and uses it there, far from the tree:
+without the book's extra, then with what the refusal says is to be installed, and with the extra
+from the start.
 """
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LEFT = shutil.ignore_patterns(
     ".git", ".venv", "_build", "node_modules", "__pycache__", ".*_cache", ".hypothesis"
 )
-#: run where the package is installed; its first argument is the folder that it must come from
+#: run where the package is installed
 USE = Path(__file__).with_name("using.py")
 
 
@@ -104,15 +107,15 @@ def install(python, *what):
     subprocess.run([*pip, "--python", python, "install", *what], check=True)
 
 
-def use(python, *extras):
+def use(python, *what):
     """Use the installed package in an empty folder; return what was done, line by line.
 
     Parameters
     ----------
     python : Path
         Of the environment.
-    *extras : str
-        Those that are installed there: what they bring is used as well.
+    *what : str
+        What more to use, as `using.py` names it.
 
     Raises
     ------
@@ -122,12 +125,20 @@ def use(python, *extras):
     with tempfile.TemporaryDirectory() as empty:
         plain = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "NNLEARN"))}
         result = subprocess.run(
-            [python, "-W", "error", USE, python.parents[1], *extras],
+            [python, "-W", "error", USE, python.parents[1], *what],
             cwd=empty, env=plain, capture_output=True, text=True,
         )  # fmt: skip
     if result.returncode:
         raise RuntimeError(f"the installed package does not do:\n{result.stdout}{result.stderr}")
     return result.stdout.splitlines()
+
+
+def advised(said):
+    """Return what the last of the lines, a refusal, tells to install: the arguments for pip."""
+    _, command, what = said[-1].partition("python -m pip install ")
+    if not command:
+        raise RuntimeError(f"this does not tell what to install: {said[-1]}")
+    return shlex.split(what)
 
 
 def main():
@@ -144,14 +155,25 @@ def main():
             if not same(*files):
                 raise RuntimeError(f"the {kind} differs from build to build")
             print(f"{files[0].name}: the same bytes in {len(files)} builds")
-        uses = 0
-        for kind, extras in (("wheel", ()), ("sdist", ()), ("wheel", ("book",))):
-            python = environment(work / f"{kind}{len(extras)}")
-            install(python, f"{first[kind]}[{','.join(extras)}]" if extras else first[kind])
-            said = use(python, *extras)
-            uses += len(said)
-            print(f"{kind} {' '.join(extras)}: {'; '.join(said)}")
-    return {"builds compared": 5, "uses of what was installed": uses}
+        said = used(first, work / "environments")
+    return {"builds compared": 5, "uses of what was installed": len(said)}
+
+
+def used(built, folder):
+    """Install and use what was built, each in an environment of its own; return what was done."""
+    said = []
+    for kind, extra, *what in (
+        ("wheel", ""), ("sdist", ""), ("wheel", "[book]", "book", "chapters"),
+    ):  # fmt: skip
+        python = environment(folder / f"{kind}{len(what)}")
+        install(python, f"{built[kind]}{extra}")
+        done = use(python, *what)
+        if kind == "sdist":
+            install(python, *advised(done))
+            done += use(python, "book")
+        print(f"{kind}{extra}:", *done, sep="\n  ", flush=True)
+        said += done
+    return said
 
 
 if __name__ == "__main__":
