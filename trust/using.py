@@ -6,6 +6,7 @@
 It imports nothing of this project's but `nnlearn`.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -23,13 +24,12 @@ OF_A_CHECKOUT = re.compile(
 WRONG, WHY = "def distance(x, w, b):\n    return x @ w + b", "not a distance"
 
 
-def command(*arguments, expect=0):
+def command(*arguments, expect=0, **environment):
     """Run `python -m …`; return what it wrote, once its exit status is the expected one."""
-    # fmt: off
     result = subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, encoding="utf-8"
-    )
-    # fmt: on
+        [sys.executable, "-m", *arguments], env=os.environ | environment,
+        capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
     said = (result.stdout + result.stderr).strip()
     if result.returncode != expect:
         raise RuntimeError(f"{arguments} ended with {result.returncode}, not {expect}:\n{said}")
@@ -110,7 +110,8 @@ def main(environment, *what):
     small = ["--network", "mlp", "--examples", "640", "--epochs", "1"]
     print(f"train: {command('nnlearn.train', *small).splitlines()[0]}")
     print(f"{len(nn.data.load_first_names()[0])} names, {len(nn.data.load_oil_prices()[1])} prices")
-    print(f"doctor: {len(command('nnlearn.doctor').splitlines())} lines")
+    found = command("nnlearn.doctor", PATH="")  # on which nothing is: there is much to advise
+    print(f"doctor: {len(found.splitlines())} lines")
     print(f"exercises: {command('nnlearn.exercises', 'start', '01').splitlines()[-1]}")
     print(f"status of {len(command('nnlearn.exercises', 'status').splitlines())} chapters")
     if "book" not in what:
