@@ -2,15 +2,17 @@
 
 First every test runs once, watched: how long it takes, and which lines it reaches. Then each mutant
 gets a process of its own, a fork of the one that has collected, in which those tests that reach its
-line run, the quickest first, until one fails or the patience for this mutant is used up.
+line run, the likeliest first, until one fails or the patience for this mutant is used up.
 """
 
+import gc
 import json
 import os
 import resource
 import signal
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -148,13 +150,13 @@ class Judge:
     # --- the mutants -----------------------------------------------------------------------------
 
     def judges(self, mutant):
-        """Return the tests that reach a mutant's line, the quickest first, within the patience."""
-        reaching = set(self.lines.get(str(mutant.file), {}).get(str(mutant.line), ()))
+        """Return the tests that reach a mutant's line, the likeliest first, within the patience."""
+        reached = self.lines.get(str(mutant.file), {})
+        reaching = set(reached.get(str(mutant.line), ()))
         at_import = IMPORT in reaching
-        names = sorted((n for n in reaching if n in self.seconds), key=self.seconds.get)
         if at_import:  # whatever uses this module at all
-            everywhere = {n for at in self.lines[str(mutant.file)].values() for n in at}
-            names = sorted((n for n in everywhere if n in self.seconds), key=self.seconds.get)
+            reaching = {name for at in reached.values() for name in at}
+        names = self._likeliest_first(reaching, Path(mutant.file).stem)
         chosen, spent = [], 0.0
         for name in names:
             spent += self.seconds[name]
@@ -168,6 +170,17 @@ class Judge:
                 chosen.append(name)
         return chosen, at_import, spent
 
+    def _likeliest_first(self, names, stem):
+        """Order tests: the quick ones first, those of the module's own file, and of each test one
+        case before its second."""
+        order, cases = {}, Counter()
+        for name in sorted((n for n in names if n in self.seconds), key=self.seconds.get):
+            file, _, test = name.partition("::")
+            cases[file, test.partition("[")[0]] += 1
+            own = 20 if file.endswith(f"test_{stem}.py") else 1
+            order[name] = self.seconds[name] * cases[file, test.partition("[")[0]] / own
+        return sorted(order, key=order.get)
+
     def _in_processes(self, mutant):
         """Return the tests that may run a module in other processes, the quickest first."""
         stem = Path(mutant.file).stem
@@ -176,6 +189,7 @@ class Judge:
         return sorted(found, key=self.seconds.get)
 
     def _judge_all(self):
+        gc.freeze()  # else each child's first collection would copy all of its memory
         waiting, running = list(reversed(self.mutants)), {}
         while waiting or running:
             while waiting and len(running) < self.jobs:
