@@ -1,9 +1,12 @@
 """Trainings in processes of their own, each with a fault: killed, on a full disk, without rights.
 
+Trainings of `fit` and of `fit_gan`, for both of which the same is promised.
+
 As a program it has everything imported and waits for orders, one a line. It forks for each of them,
 so that a training costs no start of Python.
 """
 
+import functools
 import json
 import os
 import signal
@@ -11,9 +14,15 @@ import subprocess
 import sys
 import traceback
 
+import interrupted
+import interrupted_game
 import numpy as np
-from interrupted import EPOCHS, train
 
+#: by the function that trains: a training, what it writes a checkpoint after, and how long it is
+TRAININGS = {
+    "fit": (functools.partial(interrupted.train, optimizer="scheduled"), 1, interrupted.EPOCHS),
+    "fit_gan": (interrupted_game.play, interrupted_game.EVERY, interrupted_game.STEPS),
+}
 #: what writing goes through, in `atomic_file`, `name_also` and `put_back`
 STEPS = ((np, "savez"), (os, "fsync"), (os, "link"), (os, "replace"))
 
@@ -45,12 +54,12 @@ def longest_file(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def carry_out(checkpoint, result, epochs, faults):
+def carry_out(caller, checkpoint, result, length, faults):
     """Train, with faults; write what it ended with to the result, and print an error."""
     for fault, value in faults.items():
         {"killed_at": killed_at, "longest_file": longest_file, "user": os.setuid}[fault](value)
     try:
-        ended = train(checkpoint, epochs, "scheduled")
+        ended = TRAININGS[caller][0](checkpoint, length)
     except Exception as error:
         print(json.dumps(f"{type(error).__name__}: {error}"))
         return 1
@@ -83,7 +92,21 @@ def serve():
 
 
 class Trainings:
-    """Where a test gives its orders; one training at a time."""
+    """Where a test gives its orders; one training at a time.
+
+    Parameters
+    ----------
+    caller : str
+        The function that trains.
+    """
+
+    def __init__(self, caller):
+        self.caller = caller
+        self.train, self.every, self.length = TRAININGS[caller]  # the same in this process
+
+    def after(self, writes):
+        """Return how long a training has to be, or has been, for so many checkpoints."""
+        return min(writes * self.every, self.length)
 
     def __enter__(self):
         known = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NNLEARN_PROGRESS": "0"}
@@ -99,10 +122,11 @@ class Trainings:
     def __exit__(self, *_):
         self._server.communicate()
 
-    def start(self, checkpoint, result=None, epochs=EPOCHS, **faults):
+    def start(self, checkpoint, result=None, length=None, **faults):
         """Begin a training; return the number of its process."""
-        order = {"checkpoint": str(checkpoint), "result": result and str(result)}
-        order |= {"epochs": epochs, "faults": faults}
+        order = {"caller": self.caller, "checkpoint": str(checkpoint)}
+        order |= {"result": result and str(result), "length": length or self.length}
+        order |= {"faults": faults}
         print(json.dumps(order), file=self._server.stdin, flush=True)
         return int(self._server.stdout.readline())
 
@@ -121,6 +145,16 @@ class Trainings:
         """Train to the end, whatever it is; return what `ended` does."""
         self.start(*order, **faults)
         return self.ended()
+
+
+def contents(folder):
+    """Return what every file of a folder holds, by name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def without(mapping, name):
+    """Return what a forger leaves of a checkpoint's arrays or facts."""
+    return {k: v for k, v in mapping.items() if k != name}
 
 
 if __name__ == "__main__":

@@ -52,3 +52,10 @@ def train(checkpoint=None, epochs=EPOCHS, optimizer="Adam", patience=3, **settin
     arrays = {"theta": params.vector, "state": params.state.vector, **rule.memory}
     facts = {**history, "best": history.best_epoch, "steps": rule.steps}
     return arrays | {name: np.asarray(value) for name, value in facts.items()}
+
+
+def same(run, other):
+    """Assert that every array and every number of two runs is the same, bit for bit."""
+    assert set(run) == set(other)
+    for name in run:
+        np.testing.assert_array_equal(run[name], other[name], name)

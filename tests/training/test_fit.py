@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from interrupted import EPOCHS, OPTIMIZERS, data, model, train
+from interrupted import EPOCHS, OPTIMIZERS, data, model, same, train
 from witnesses import close
 
 import nnlearn as nn
@@ -15,13 +15,6 @@ from nnlearn.data.sets import batches
 from nnlearn.training import fit as training
 from nnlearn.training import runs
 from nnlearn.training.runs import called
-
-
-def same(run, other):
-    """Every array and every number, bit for bit."""
-    assert set(run) == set(other)
-    for name in run:
-        np.testing.assert_array_equal(run[name], other[name], name)
 
 
 @pytest.fixture(scope="module")

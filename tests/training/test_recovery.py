@@ -2,7 +2,7 @@
 
 Killed at any moment, on a full disk, without rights, with a file damaged afterwards, with a second
 training that writes to the same place: nothing is lost, and what came of it has the same bits as
-that of a run to which nothing happened.
+that of a run to which nothing happened. It is tried with trainings by `fit` and by `fit_gan`.
 """
 
 import json
@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import tally
-from faults import Trainings
-from interrupted import EPOCHS, train
+from faults import Trainings, contents, without
+from interrupted import same, train
 
 from nnlearn.training import checkpoints, runs
 from nnlearn.training.checkpoints import DamagedCheckpoint, load_checkpoint, save_checkpoint
@@ -30,27 +30,21 @@ KILLS = 5  # of a test, each at another moment
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork and no SIGKILL on this system")
 
 
-@pytest.fixture(scope="module")
-def trainings():
-    with Trainings() as ready:
+@pytest.fixture(scope="module", params=("fit", "fit_gan"))
+def trainings(request):
+    with Trainings(request.param) as ready:
         yield ready
 
 
 @pytest.fixture(scope="module")
-def undisturbed():
+def undisturbed(trainings):
     """What a run ends with to which nothing happens, and which writes no checkpoint."""
-    return train(optimizer="scheduled")
+    return trainings.train()
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "run.npz"
-
-
-def same(found, expected):
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(found[name], value, name)
 
 
 def goes_on(trainings, path, undisturbed):
@@ -63,17 +57,17 @@ def goes_on(trainings, path, undisturbed):
     assert left <= {"run.npz", "run.previous.npz", "run.damaged.npz"}, left
 
 
-def epochs_of(path):
-    """How many epochs are safe: of the last good checkpoint; it is one if there is a file."""
+def safe_in(path):
+    """How many epochs or steps are safe; a kill is no damage: the file itself is whole."""
     if not path.exists():
         return 0
     _, facts, damage = load_last_good(path)
-    assert damage is None, "a kill is no damage: the file itself is whole"
-    return len(facts["history"]["loss"])
+    assert damage is None
+    return length_of(facts)
 
 
-def contents(folder):
-    return {p.name: p.read_bytes() for p in folder.iterdir()}
+def length_of(facts):
+    return facts["turn"] if facts["training"] == "fit_gan" else len(facts["history"]["loss"])
 
 
 def seconds_of(function, *args):
@@ -90,9 +84,9 @@ def seconds_of(function, *args):
 def test_killed_at_random_moments(trainings, undisturbed, path, seed):
     """SIGKILL again and again: at the start, in an epoch, between two, while a file is written."""
     whole_run = min(seconds_of(trainings.run, path.with_name(name)) for name in "abc")
-    chance, kills, safe = random.Random(seed), 0, EPOCHS
+    chance, kills, safe = random.Random(seed), 0, trainings.length
     for _ in range(10 * KILLS):
-        if safe == EPOCHS:  # it came to its end: another one
+        if safe == trainings.length:  # it came to its end: another one
             for file in path.parent.iterdir():
                 file.unlink()
             safe = 0
@@ -102,8 +96,8 @@ def test_killed_at_random_moments(trainings, undisturbed, path, seed):
         status, _ = trainings.ended()
         assert status in (0, -signal.SIGKILL)
         kills += status != 0
-        before, safe = safe, epochs_of(path)
-        assert safe >= before, "an epoch that was safe is lost"
+        before, safe = safe, safe_in(path)
+        assert safe >= before, "what was safe is lost"
         if kills == KILLS:
             break
     assert kills == KILLS
@@ -113,7 +107,8 @@ def test_killed_at_random_moments(trainings, undisturbed, path, seed):
 
 #: steps of writing (`faults.STEPS`): of the first checkpoint, and of each that follows
 FIRST, LATER = 4, 6
-KILLED_AT = range(1, FIRST + LATER * (EPOCHS - 1) + 1) if MANY else range(11, 11 + LATER)
+WRITES = 8  # of a training that nothing happens to
+KILLED_AT = range(1, FIRST + LATER * (WRITES - 1) + 1) if MANY else range(11, 11 + LATER)
 
 
 @posix
@@ -122,7 +117,7 @@ def test_killed_at_each_step_of_writing(trainings, undisturbed, path, number):
     assert trainings.run(path, killed_at=number) == (-signal.SIGKILL, None)
     written, step = divmod(number - FIRST - 1, LATER)  # before that step, of the next checkpoint
     expected = 1 + written + (step == LATER - 1) if number > FIRST else int(number == FIRST)
-    assert epochs_of(path) == expected
+    assert safe_in(path) == trainings.after(expected)
     goes_on(trainings, path, undisturbed)
     tally.count("faults survived")
 
@@ -142,9 +137,9 @@ def damages(chance, whole):
 
 
 @pytest.mark.parametrize("seed", range(20 if MANY else 1))
-def test_a_damaged_checkpoint_goes_back_to_the_one_before(tmp_path, undisturbed, seed):
+def test_a_damaged_checkpoint_goes_back_to_the_one_before(trainings, undisturbed, tmp_path, seed):
     begun = tmp_path / "begun" / "run.npz"
-    train(begun, 3, "scheduled")
+    trainings.train(begun, trainings.after(3))
     whole = begun.read_bytes()
     for kind, content in damages(random.Random(seed), whole):
         path = tmp_path / kind / "run.npz"
@@ -154,10 +149,9 @@ def test_a_damaged_checkpoint_goes_back_to_the_one_before(tmp_path, undisturbed,
         path.write_bytes(content)
         if content == whole[: len(content)] and len(content) == len(whole):
             continue
-        with pytest.warns(
-            UserWarning, match=r"run\.npz .*damaged: .* goes on from .* run\.previous"
-        ):
-            same(train(path, optimizer="scheduled"), undisturbed)
+        told = rf"{trainings.caller}: .*run\.npz .*damaged: .* goes on from .* run\.previous"
+        with pytest.warns(UserWarning, match=told):
+            same(trainings.train(path), undisturbed)
         assert (path.parent / "run.damaged.npz").read_bytes() == content
         assert sorted(os.listdir(path.parent)) == [
             "run.damaged.npz",
@@ -171,28 +165,28 @@ def test_a_damaged_checkpoint_goes_back_to_the_one_before(tmp_path, undisturbed,
 @pytest.mark.parametrize("number", range(1, 9 if MANY else 5))
 def test_killed_while_it_goes_back(trainings, undisturbed, path, number):
     """At every step of it, and of the first writing after it, a good checkpoint is there."""
-    train(path, 3, "scheduled")
+    trainings.train(path, trainings.after(3))
     path.write_bytes(path.read_bytes()[:-40])
     assert trainings.run(path, killed_at=number)[0] == -signal.SIGKILL
-    assert len(load_last_good(path)[1]["history"]["loss"]) >= 2
+    assert length_of(load_last_good(path)[1]) >= trainings.after(2)
     goes_on(trainings, path, undisturbed)
     tally.count("faults survived")
 
 
-def test_where_both_are_damaged_nothing_is_changed(path):
-    train(path, 3, "scheduled")
+def test_where_both_are_damaged_nothing_is_changed(trainings, path):
+    trainings.train(path, trainings.after(3))
     for file in path.parent.iterdir():
         file.write_bytes(file.read_bytes()[:-40])
     before = contents(path.parent)
     with pytest.raises(DamagedCheckpoint) as caught:
-        train(path, optimizer="scheduled")
+        trainings.train(path)
     assert contents(path.parent) == before
     told = str(caught.value)
     assert f"{path} is no checkpoint of nnlearn, or is damaged" in told
     assert f"Nor can the one before it be taken: load_checkpoint: {path.parent}" in told
     assert "or delete it to begin anew" in told
     path.unlink()
-    train(path, 1, "scheduled")  # as it says
+    trainings.train(path, trainings.after(1))  # as it says
 
 
 def test_the_one_before_is_of_another_run(path):
@@ -239,7 +233,7 @@ def test_memory_that_runs_out_is_no_damage(path, monkeypatch):
 @pytest.mark.parametrize("seed", range(40 if MANY else 4))
 def test_a_file_that_cannot_be_finished(trainings, undisturbed, path, seed):
     """The system refuses to write on at a random byte; the old files stay as they are."""
-    assert trainings.run(path, epochs=3) == (0, None)
+    assert trainings.run(path, length=trainings.after(3)) == (0, None)
     before = contents(path.parent)
     limit = random.Random(seed).randrange(len(before["run.npz"]))
     status, told = trainings.run(path, longest_file=limit)
@@ -272,7 +266,7 @@ def test_a_full_disk(trainings, undisturbed, tmp_path, left):
     """A real one, where root may mount it; the bytes that are left do not hold a checkpoint."""
     path = tmp_path / "disk" / "run.npz"
     with small_disk(path.parent, 2**18) as mounted:
-        assert trainings.run(path, epochs=3) == (0, None)
+        assert trainings.run(path, length=trainings.after(3)) == (0, None)
         if mounted:
             rest = path.with_name("rest")
             free = os.statvfs(path.parent)
@@ -303,13 +297,13 @@ def another_user():
 def test_a_folder_without_the_right_to_write(trainings, undisturbed):
     with another_user() as (folder, faults):
         path = folder / "run.npz"
-        assert trainings.run(path, epochs=3) == (0, None)
+        assert trainings.run(path, length=trainings.after(3)) == (0, None)
         before = contents(folder)
         folder.chmod(0o555)
         status, told = trainings.run(path, **faults)
         assert status == 1
         assert told.startswith(
-            f"PermissionError: fit: checkpoint is {path}, expected a place where"
+            f"PermissionError: {trainings.caller}: checkpoint is {path}, expected a place where"
         )
         assert contents(folder) == before
         folder.chmod(0o755)
@@ -322,7 +316,7 @@ def test_a_file_without_the_right_to_read(trainings, undisturbed):
     """It is not damaged: it must be neither put aside nor written over."""
     with another_user() as (folder, faults):
         path = folder / "run.npz"
-        assert trainings.run(path, epochs=3) == (0, None)
+        assert trainings.run(path, length=trainings.after(3)) == (0, None)
         before = contents(folder)
         folder.chmod(0o777)
         path.chmod(0o000)
@@ -348,13 +342,15 @@ def test_a_second_training_is_refused_and_the_first_does_not_notice(trainings, u
     os.kill(process, signal.SIGSTOP)
     for _ in range(3):
         with pytest.raises(BlockingIOError) as caught:
-            train(path, optimizer="scheduled")
+            trainings.train(path)
         told = str(caught.value)
-        assert told.startswith(f"fit: checkpoint is {path}, which process {process} on ")
+        assert told.startswith(
+            f"{trainings.caller}: checkpoint is {path}, which process {process} on "
+        )
         assert told.endswith(" is writing; wait for its end, or give another")
     with pytest.raises(BlockingIOError):
-        train(os.path.relpath(path), optimizer="scheduled")
-    train(path.with_name("other.npz"), 1, "scheduled")  # beside it is another place
+        trainings.train(os.path.relpath(path))
+    trainings.train(path.with_name("other.npz"), trainings.after(1))  # beside it is another place
     path.with_name("other.npz").unlink()
     os.kill(process, signal.SIGCONT)
     assert trainings.ended() == (0, None)
@@ -371,10 +367,6 @@ def test_a_killed_training_locks_nothing(trainings, undisturbed, path):
 
 
 # --- forged: checksums that are right, of what does not fit ---------------------------------------
-
-
-def without(mapping, name):
-    return {k: v for k, v in mapping.items() if k != name}
 
 
 def test_forged_facts_about_the_run(path):
@@ -425,13 +417,13 @@ def test_a_forged_checkpoint_changes_nothing(path, monkeypatch, name):
     tally.count("bad inputs refused")
 
 
-def test_a_checkpoint_of_before_there_were_checksums_goes_on(path, undisturbed):
+def test_a_checkpoint_of_before_there_were_checksums_goes_on(path):
     train(path, 3, "scheduled")
     arrays, facts = load_checkpoint(path)
     text = np.asarray(json.dumps({"format": 1, **facts, "best_epoch": 2}))
     with path.open("wb") as file:
         np.savez(file, facts=text, **{f"array.{name}": a for name, a in arrays.items()})
-    same(train(path, optimizer="scheduled"), undisturbed)
+    same(train(path, optimizer="scheduled"), train(optimizer="scheduled"))
 
 
 def test_a_kill_leaves_nothing_that_the_next_training_does_not_remove(path):
