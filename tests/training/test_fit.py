@@ -3,7 +3,9 @@
 import functools
 import io
 import os
+import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -342,6 +344,10 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         ({"validation": data(4, 0)[0]}, TypeError, "validation is ndarray"),
         ({"epochs": -1}, ValueError, "epochs is -1, expected a whole number from 0"),
         ({"epochs": 1.5}, ValueError, "epochs is 1.5"),
+        ({"epochs": np.inf}, ValueError, "epochs is inf, expected a whole number"),
+        ({"epochs": "3"}, TypeError, "epochs is '3', expected a whole number"),
+        ({"epochs": np.ones(2)}, TypeError, "epochs is ndarray, expected a whole number"),
+        ({"batch_size": 4.0}, ValueError, "batch_size is 4.0, expected a whole number from 1"),
         ({"batch_size": 0}, ValueError, "batch_size is 0, expected a whole number from 1"),
         ({"patience": 2}, ValueError, "patience is given, expected validation data"),
         ({"patience": 0, "validation": data(9, 1)}, ValueError, "patience is 0, expected a whole"),
@@ -535,6 +541,93 @@ def test_a_run_does_not_depend_on_which_object_its_optimizer_is(tmp_path):
 def test_lambdas_of_one_scope_are_told_apart():
     near, far, near_again = lambda x: x * 2.0, lambda x: x * 3.0, lambda x: x * 2.0
     assert called(near) == called(near_again) != called(far)
+
+
+INNER = """
+from nnlearn.training.learners import called
+print(called(lambda o: max(v for v in o)), called(lambda o: o in {"a", "b", "c", "d"}))
+print(called(lambda o: [sum(w for w in v) for v in o if v in {"ab", "cd", "ef"}]))
+"""
+
+
+def test_a_lambda_has_the_same_name_in_every_process():
+    """What stands inside has an address in memory, and a set an order, which differ there."""
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", INNER],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(seen) == 1
+    assert len(set(seen.pop().split())) == 4  # "__main__.<lambda>" and three codes
+
+
+def test_a_lambda_s_name_is_the_old_one():
+    """So that a checkpoint of an earlier version goes on."""
+    plain = lambda output, target: abs(output - 2.5).sum() + len("target")  # noqa: E731
+    code = plain.__code__
+    old = zlib.crc32(repr((code.co_code, code.co_names, code.co_consts)).encode())
+    assert called(plain).endswith(f"<lambda> {old:08x}")
+    inner = (lambda a: [v + 1 for v in a if v in {1}], lambda a: [v + 2 for v in a if v in {1}])
+    other = lambda a: [v + 1 for v in a if v in {2}]  # noqa: E731
+    assert len({called(f) for f in (*inner, other)}) == 3
+
+
+@pytest.mark.parametrize("clip_norm", [1, np.float32(1.5), np.float64(1.5)])
+def test_any_kind_of_number_goes_into_a_checkpoint(tmp_path, clip_norm):
+    model, pair = regression()
+    found = []
+    for path, epochs in ((None, 3), (tmp_path / "a.npz", 2), (tmp_path / "a.npz", np.int64(3))):
+        params = model.init(0)
+        settings = {"batch_size": np.int32(16), "clip_norm": clip_norm, "checkpoint": path}
+        nn.fit(model, params, nn.mean_squared_error, pair, nn.SGD(0.1), epochs, **settings)
+        found.append(params.vector)
+    np.testing.assert_array_equal(found[2], found[0])
+
+
+def test_an_optimizer_that_a_checkpoint_was_read_into_goes_on(tmp_path):
+    """It has moved other parameters; what it remembers now is of these."""
+    model, pair = regression()
+    optimizer, first, second = nn.Adam(0.01), model.init(0), model.init(0)
+    run = functools.partial(nn.fit, model, progress=False)
+    for params in (first, second):
+        path = tmp_path / "a.npz"
+        run(params, nn.mean_squared_error, pair, optimizer, 2, checkpoint=path)
+    with pytest.raises(ValueError, match="has taken 2 steps with other parameters"):
+        run(first, nn.mean_squared_error, pair, optimizer, 1)
+    run(second, nn.mean_squared_error, pair, optimizer, 1)
+    assert optimizer.steps == 3
+
+
+@pytest.mark.parametrize("after", [10, 12])  # steps: of two epochs, and within the third
+def test_a_run_that_went_on_diverges_to_where_it_would_have(tmp_path, after):
+    """Where the first loss of an epoch is not finite, the parameters before it are not good."""
+    model, pair = regression()
+
+    def run(checkpoint=None, epochs=9):
+        params, rule = model.init(0), nn.SGD(lambda step: 1e30 if step >= after else 0.01)
+        settings = {"batch_size": 8, "checkpoint": checkpoint, "progress": False}
+        with np.errstate(all="ignore"):
+            try:
+                nn.fit(model, params, nn.mean_squared_error, pair, rule, epochs, **settings)
+            except nn.TrainingDiverged as error:
+                return params.vector, str(error)
+
+    whole, told = run()
+    for epochs in (1, 2):
+        path = tmp_path / f"{epochs}.npz"
+        assert run(path, epochs) is None
+        for _ in range(2):
+            found, again = run(path)
+            np.testing.assert_array_equal(found, whole)
+            assert again == told
+    assert np.isfinite(
+        nn.mean_squared_error(model(nn.Parameters(whole, model.init().layout), pair[0]), pair[1])
+    )
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_first(tmp_path):
