@@ -111,6 +111,7 @@ def options():
     parser.add_argument("--at-least", type=float, default=95.0, help="the score to reach, in %%")
     parser.add_argument("--fates", type=Path, default=ROOT / "_build/mutants/fates.json")
     parser.add_argument("--again", action="store_true", help="only those that survived before")
+    parser.add_argument("--go-on", action="store_true", help="only those without a fate so far")
     return parser.parse_args()
 
 
@@ -133,7 +134,8 @@ def main():
         chosen = random.Random(args.seed).sample(chosen, args.sample)
         print(f"{args.sample} mutants of {' '.join(args.modules)}, drawn with seed {args.seed}")
 
-    bar = tqdm(total=len(chosen), mininterval=5)
+    asked = [m for m in chosen if m.name not in fates] if args.go_on else chosen
+    bar = tqdm(total=len(asked), mininterval=5)
 
     def told(mutant, verdict):
         fates[mutant.name] = verdict.fate
@@ -141,7 +143,7 @@ def main():
         if bar.n % 100 == 0:
             write_atomically(args.fates, json.dumps(fates, indent=0, ensure_ascii=False))
 
-    judge = Judge(chosen, ROOT, args.fates.with_name("reach.json"), args.patience, args.jobs, told)
+    judge = Judge(asked, ROOT, args.fates.with_name("reach.json"), args.patience, args.jobs, told)
     tests = args.tests or [test for test in JUDGES if test not in NO_JUDGES]
     left_out = [f"--ignore={test}" for test in NO_JUDGES]
     pytest.main(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", *left_out, *tests], [judge])
