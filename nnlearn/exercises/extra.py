@@ -5,10 +5,25 @@ import shlex
 
 from nnlearn.doctor import checkout
 
+#: of the extra ``book``, what runs the answers, and what answers and checks call
+NEEDED = ("nbval", "psutil", "matplotlib", "sklearn")
 
-def missing() -> bool:
-    """Whether the extra ``book`` is missing, as far as its nbval tells."""
-    return importlib.util.find_spec("nbval") is None
+
+def missing() -> str | None:
+    """Return the name of a module that is needed and not installed; None if all of them are."""
+    return next((name for name in NEEDED if importlib.util.find_spec(name) is None), None)
+
+
+def require() -> None:
+    """Refuse where something is missing: a right answer would seem to be wrong.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If a module of `NEEDED` is not installed.
+    """
+    if name := missing():
+        raise ModuleNotFoundError(f"the exercises need {name}: {command()}", name=name)
 
 
 def command() -> str:

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from nnlearn.exercises import verdict, watching
+from nnlearn.exercises import extra, verdict, watching
 from nnlearn.exercises.notebook import NotebookProblem, Pristine, text_of
 from nnlearn.exercises.verdict import Result
 
@@ -61,11 +61,12 @@ def judge(
 
     Raises
     ------
+    ModuleNotFoundError
+        If something that the exercises need is not installed.
     NotebookProblem
         If nothing can be run here at all, because of a full disk for example.
     """
-    import nbval  # noqa: F401 - where it is missing, better said now than by the run
-
+    extra.require()
     results: dict[str, Result] = {}
 
     def settle(result: Result) -> None:

@@ -77,10 +77,15 @@ def ended_python(how: str = "") -> str:
     )
 
 
+#: The cell's own line in IPython's traceback. Where an error led to another, frames of elsewhere,
+#: each with an arrow of its own, may stand above.
+ARROW = re.compile(r"^(?:Cell|Input) In ?\[.*?^-+> *(\d+) ([^\n]*)$", re.MULTILINE | re.DOTALL)
+
+
 def _error(name: str, text: str, event: dict[str, str]) -> str:
     """Return what to tell about an error that the answer cell itself raised."""
     told = f"It stopped with {name}: {text}" if text else f"It stopped with {name}."
-    line = re.search(r"^-+> *(\d+) (.*)$", event["trace"], re.MULTILINE)
+    line = ARROW.search(event["trace"])
     if line and event["cell"].startswith("answer-"):
         told += f"\nIt happened in line {line[1]} of the answer cell: {line[2].strip()}"
     advice = {

@@ -109,6 +109,13 @@ def test_wrong_answers_are_told_with_message_case_and_hint(reader):
     assert "must stand in it" in text
 
 
+def test_an_error_that_led_to_another_is_in_a_line_of_the_answer(reader):
+    reader.answer(a3="from collections import ChainMap\nguess = ChainMap().pop(7)")
+    _, text = reader("check", "5", "--exercise", "3")
+    assert "It stopped with KeyError: 'Key not found in the first mapping: 7'" in text
+    assert "line 2 of the answer cell: guess = ChainMap().pop(7)" in text
+
+
 def test_a_hanging_or_dying_answer_does_not_keep_the_others_from_being_judged(reader):
     reader.answer(
         a1="while True:\n    pass",
@@ -372,6 +379,16 @@ def test_without_nbval_it_says_what_to_install(folder, reader, monkeypatch):
     assert code == 2
     assert f"nbval is not installed. The exercises need what this brings: {install}" in text
     assert "not answered" not in text  # nothing is judged in part
+
+
+@pytest.mark.parametrize("name", extra.NEEDED)
+def test_a_right_answer_is_not_judged_without_all_that_it_may_need(name, reader, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    reader.answer(a3="guess = 7")
+    code, text = reader("check", "5")
+    assert code == 2
+    assert f"{name} is not installed. The exercises need what this brings: " in text
+    assert "right" not in text
 
 
 def test_with_the_extra_nothing_is_to_be_installed(reader):
