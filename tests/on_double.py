@@ -11,8 +11,9 @@ DOUBLES = ROOT / "tests" / "doubles"
 
 def run(*command):
     """Run Python with the double as the backend; return what it prints."""
+    paths = [str(DOUBLES), str(ROOT), os.environ.get("PYTHONPATH")]
     environment = os.environ | {
-        "PYTHONPATH": f"{DOUBLES}{os.pathsep}{ROOT}",
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "NNLEARN_BACKEND": "cupy",
         "OPENBLAS_NUM_THREADS": "1",
     }

@@ -27,6 +27,7 @@ from trust.applying import codes, import_broken, living, pairs, swap
 IMPORT = "import"
 #: tests that start other processes: of modules in which nobody sees what lines these reach
 PROCESSES = {
+    "tests/arrays/test_fused.py": ("fused", "few_kernels", "few_kernels_recurrent"),
     "tests/training/test_recovery.py": ("archives", "checkpoints", "files", "locks", "recovery"),
     "tests/training/test_ranks.py": ("launching", "processes", "ranks", "runs", "train"),
     "tests/test_train.py": ("launching", "networks", "train"),

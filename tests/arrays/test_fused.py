@@ -213,6 +213,8 @@ def test_what_stands_for_an_operation_gives_the_same(space, name, dtype, rng):
         numbers = [rng.normal(size=shape) for shape in SHAPES.get(name, [(4, 3)])]
         if name in ("relu", "leaky_relu", "max_pool2d", "softplus"):
             numbers[0].flat[:9] = [0, -0.0, 1, 1, np.inf, -np.inf, np.nan, 1e4, -1e4]
+        if name == "max_pool2d":  # few different numbers: most windows have ties
+            numbers[0][1] = rng.integers(-1, 2, size=numbers[0][1].shape)
         arrays = [space.array(a, dtype) for a in numbers]
         if name == "softmax_cross_entropy":
             arrays.append(space.array(np.array([2, 0, 1, 1])))
@@ -228,6 +230,15 @@ def test_what_stands_for_an_operation_gives_the_same(space, name, dtype, rng):
             np.testing.assert_allclose(a, expected, 8 * tolerance, tolerance, err_msg=f"array {k}")
         for a, before in zip((*arrays, *dvalues), kept, strict=True):
             np.testing.assert_array_equal(nn.to_numpy(a), before)  # nothing is changed
+
+
+def test_cross_entropies_are_those_of_each_row(rng):
+    z, classes = rng.normal(size=(4, 3)), np.arange(3)
+    labels, e = np.array([2, 0, 1, 1])[:, None], np.exp(z)
+    total = e.sum(axis=-1, keepdims=True)
+    found = fused.cross_entropies(z, np.zeros((4, 1)), total, labels, classes, 0.5)
+    expected = -0.5 * np.log(np.take_along_axis(e / total, labels, axis=-1)[:, 0])
+    np.testing.assert_allclose(found, expected, rtol=1e-13, strict=True)
 
 
 def test_an_operation_asks_where_its_arrays_are(rng):

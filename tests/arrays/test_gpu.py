@@ -3,6 +3,7 @@
 import re
 import sys
 import types
+import warnings
 
 import pytest
 
@@ -31,7 +32,7 @@ def cupy(built=12090, driver=13000, devices=1, computes=True):
         runtimeGetVersion=lambda: built, driverGetVersion=lambda: driver, getDeviceCount=count
     )
     module = types.ModuleType("cupy")
-    runtime.getDeviceProperties = lambda device: {"name": b"a GPU"}
+    runtime.getDeviceProperties = {0: {"name": b"a GPU"}}.__getitem__
     runtime.memGetInfo = lambda: (2**31, 2**32)
     module.cuda, module.zeros = types.SimpleNamespace(runtime=runtime), zeros
     module.__version__ = "14.2.0"
@@ -89,6 +90,15 @@ def test_a_cupy_that_is_not_there_is_told(monkeypatch):
     assert "not installed" in gpu.trouble()
     assert "cupy-cuda12x" in gpu.trouble()
     assert gpu.described() == "none"
+
+
+def test_what_cupy_warns_of_is_told_better(monkeypatch, tmp_path):
+    """It warns that it finds no CUDA: `trouble` says so, and what to do."""
+    (tmp_path / "cupy.py").write_text("import warnings\nwarnings.warn('no CUDA')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
+    with warnings.catch_warnings(action="error"):
+        assert gpu.cupy_or_none() is sys.modules["cupy"]
 
 
 def test_a_cupy_without_a_home_to_write_to_is_told(monkeypatch, tmp_path):
