@@ -151,10 +151,10 @@ class Game(Resumable):
         means = {name: float(total) / self.every for name, total in self.sums.items()}
         if not all(map(math.isfinite, means.values())):
             raise self._diverged(means, real)
-        seen = look() if look else {}
+        record = {"step": self.turn, **means, **(look() if look else {})}
         if self.identity:  # a checkpoint has to hold it
-            seen = {name: _number(name, value) for name, value in seen.items()}
-        self.history.add({"step": self.turn, **means, **seen})
+            record = {name: _number(name, value) for name, value in record.items()}
+        self.history.add(record)
         self.sums = dict.fromkeys(self.sums, 0.0)
         for player in self.learners:
             player.kept = {"good": player.kept["before"], "before": player.params.copy()}
@@ -200,12 +200,12 @@ class Game(Resumable):
         return array_namespace(like).asarray(total, device=like.device)
 
 
-def _number(name: str, value: Any) -> float:
-    """Return a number that a checkpoint can hold; refuse anything else."""
+def _number(name: Any, value: Any) -> float:
+    """Return a number as a checkpoint can hold it; refuse anything else."""
     number = to_numpy(value).item() if getattr(value, "shape", None) == () else value
-    if not isinstance(number, int | float):
+    if not isinstance(name, str) or not isinstance(number, int | float):
         raise TypeError(
-            f"fit_gan: look gives {name!r} of {type(value).__name__}, expected a number, which "
-            "the checkpoint can hold"
+            f"fit_gan: look gives {name!r} of {type(value).__name__}, expected a number by a name, "
+            "which the checkpoint can hold"
         )
     return number

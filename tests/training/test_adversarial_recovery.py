@@ -223,12 +223,22 @@ def test_the_history_keeps_its_kinds_of_numbers(path):
 )
 def test_what_a_checkpoint_cannot_hold_is_refused(path, value, kind):
     """At the first look, and only where there is a checkpoint to hold it."""
-    told = rf"fit_gan: look gives 'seen' of {kind}, expected a number"
+    told = rf"fit_gan: look gives 'seen' of {kind}, expected a number by a name"
     with pytest.raises(TypeError, match=told):
         play(path, look=lambda: {"seen": value})
     assert not path.exists()
     assert play(look=lambda: {"seen": value})["seen"][0] is value
     tally.count("bad inputs refused")
+
+
+def test_names_are_texts(path):
+    """Others would come back as texts, and the lists be cut in two."""
+    with pytest.raises(TypeError, match="fit_gan: look gives 1 of float, expected a number by a"):
+        play(path, look=lambda: {1: 0.5})
+    for look in (lambda: None, lambda: 0.5):
+        with pytest.raises(TypeError, match="mapping"):
+            play(path, look=look)
+    assert not path.exists()
 
 
 def test_arrays_of_one_number_are_numbers(path, space):
