@@ -28,6 +28,7 @@ IMPORT = "import"
 #: tests that start other processes: of modules in which nobody sees what lines these reach
 PROCESSES = {
     "tests/arrays/test_fused.py": ("fused", "few_kernels", "few_kernels_recurrent"),
+    "tests/arrays/test_memory.py": ("memory",),
     "tests/training/test_recovery.py": ("archives", "checkpoints", "files", "locks", "recovery"),
     "tests/training/test_ranks.py": ("launching", "processes", "ranks", "runs", "train"),
     "tests/test_train.py": ("launching", "networks", "train"),
