@@ -71,6 +71,11 @@ def _fork(work):
         os._exit(status)
 
 
+def _is_own(test, stem):
+    """Whether a test stands in the file that is named after a module."""
+    return test.partition("::")[0].endswith(f"/test_{stem}.py")
+
+
 class Judge:
     """The plugin: `mutants` are judged by all tests that were collected."""
 
@@ -156,9 +161,11 @@ class Judge:
         reached = self.lines.get(str(mutant.file), {})
         reaching = set(reached.get(str(mutant.line), ()))
         at_import = IMPORT in reaching
-        if at_import:  # whatever uses this module at all
+        stem = Path(mutant.file).stem
+        if at_import:  # whatever uses this module at all, if only a constant of it
             reaching = {name for at in reached.values() for name in at}
-        names = self._likeliest_first(reaching, Path(mutant.file).stem)
+            reaching |= {name for name in self.seconds if _is_own(name, stem)}
+        names = self._likeliest_first(reaching, stem)
         chosen, spent = [], 0.0
         for name in names:
             spent += self.seconds[name]
@@ -179,7 +186,7 @@ class Judge:
         for name in sorted((n for n in names if n in self.seconds), key=self.seconds.get):
             file, _, test = name.partition("::")
             cases[file, test.partition("[")[0]] += 1
-            own = 20 if file.endswith(f"test_{stem}.py") else 1
+            own = 20 if _is_own(name, stem) else 1
             order[name] = self.seconds[name] * cases[file, test.partition("[")[0]] / own
         return sorted(order, key=order.get)
 

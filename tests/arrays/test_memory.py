@@ -1,4 +1,4 @@
-"""Freed memory is kept by the process, so that the next array finds its pages there; but not all."""
+"""Freed memory is kept by the process, so that the next array finds its pages; but not all."""
 
 import ctypes
 import json
