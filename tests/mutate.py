@@ -163,6 +163,8 @@ def _only_guards(node):
 
 def _is_elsewhere(node):
     """Whether it is no part of a run: what starts a program, and what only a type checker reads."""
+    if isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "TypeAlias":
+        return True
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
         return ast.unparse(node.value.func) in ("TypeVar", "ParamSpec")
     tests = ("__name__ == '__main__'", "TYPE_CHECKING")
@@ -251,7 +253,7 @@ SWAPPED = {
 
 #: functions that say yes or no, and methods
 _ASKING = ("all", "any", "bool", "callable", "hasattr", "isinstance", "issubclass")
-_ASKED = ("all", "any", "endswith", "exists", "isdisjoint", "issubset", "startswith")
+_ASKED = ("all", "any", "endswith", "exists", "isdigit", "isdisjoint", "issubset", "startswith")
 
 
 def _faults(node):

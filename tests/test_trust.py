@@ -55,6 +55,7 @@ def test_words_are_not_broken():
     "line",
     [
         "T = TypeVar('T', bound=int)",
+        "T: TypeAlias = str | int",
         "a = isinstance(x, (int, str))",
         "a = x.startswith(('b', 'c'))",
         "a = x in ('b', 'c')",

@@ -6,6 +6,7 @@ fault in what runs while a module is imported (a constant, a default, a decorato
 again: then nnlearn and the tests are forgotten and read anew, with the broken module among them.
 """
 
+import functools
 import gc
 import importlib.util
 import itertools
@@ -14,6 +15,8 @@ import types
 from collections import Counter
 from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
+
+CACHED = type(functools.cache(int))
 
 
 def codes(code):
@@ -39,6 +42,12 @@ def living(files):
         if type(thing) is types.FunctionType and thing.__code__.co_filename in found:
             found[thing.__code__.co_filename].append(thing)
     return found
+
+
+def remembering():
+    """Find the package's functions that remember their results (functools.cache)."""
+    kinds = (thing for thing in gc.get_objects() if type(thing) is CACHED)
+    return [thing for thing in kinds if thing.__module__.startswith("nnlearn")]
 
 
 def swap(functions, right, broken):

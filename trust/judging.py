@@ -22,7 +22,7 @@ from _pytest.runner import runtestprotocol
 from paths import newest
 
 from nnlearn.files import write_atomically
-from trust.applying import codes, import_broken, living, pairs, swap
+from trust.applying import codes, import_broken, living, pairs, remembering, swap
 
 IMPORT = "import"
 #: tests that start other processes: of modules in which nobody sees what lines these reach
@@ -86,7 +86,7 @@ class Judge:
     def pytest_runtestloop(self, session):
         self.items = {item.nodeid: item for item in session.items}
         self.files = {str(mutant.file) for mutant in self.mutants}
-        self.functions = living(self.files)
+        self.functions, self.caches = living(self.files), remembering()
         reach = self._known() or self._watch()
         self.seconds, self.lines = reach["seconds"], reach["lines"]
         self._judge_all()
@@ -237,6 +237,8 @@ class Judge:
             import_broken(self.root, mutant.module, broken)
             options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
             return int(pytest.main([*options, *names]) != 0)
+        for thing in self.caches:
+            thing.cache_clear()  # a mutant computes its own results
         for item, after in pairs([self.items[name] for name in names]):
             if any(report.failed for report in runtestprotocol(item, log=False, nextitem=after)):
                 return 1

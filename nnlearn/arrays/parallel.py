@@ -78,7 +78,7 @@ def all_cores() -> Iterator[int]:
         if threads == 1:  # nothing to take, or taken already
             yield _granted
             return
-        with _blas().limit(limits=1, user_api="blas"):
+        with _blas().limit(limits=1):
             _granted = threads
             try:
                 yield threads

@@ -34,6 +34,9 @@ def test_every_example_is_in_one_block_and_the_results_are_in_order(
     assert [i for block in found for i in block] == list(range(count))
     assert len(found) == max(1, -(-count // size))
     assert blas_threads() == threads
+    ends = parallel.in_blocks(lambda n: n.stop, np.zeros((count, 2)), 10)
+    assert ends == sorted(set(ends))
+    assert ends[-1] == count
 
 
 def test_two_threads_work_at_the_same_time(monkeypatch):
@@ -51,6 +54,41 @@ def test_blas_has_one_thread_inside_and_its_own_number_again_after(threads, monk
         assert (outer, inner) == (threads, threads)
         assert blas_threads() == 1
     assert blas_threads() == threads
+
+
+def test_what_was_granted_before_is_forgotten():
+    for limit in (2, 1, 2, 1):
+        with ThreadpoolController().limit(limits=limit, user_api="blas"):
+            with parallel.all_cores() as threads:
+                assert threads == limit
+
+
+def test_who_comes_after_another_thread_has_all_cores_again(threads):
+    found = []
+
+    def take():
+        with parallel.all_cores() as granted:
+            found.append(granted)
+
+    with parallel.all_cores():
+        pass
+    other = threading.Thread(target=take)
+    other.start()
+    other.join()
+    assert found == [threads]
+
+
+def test_helping_threads_have_a_name(monkeypatch):
+    monkeypatch.setattr(parallel, "BLOCK", 1)
+    meeting = threading.Barrier(2, timeout=30)
+
+    def work(n):
+        meeting.wait()
+        return threading.current_thread().name
+
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        names = parallel.in_blocks(work, np.zeros(2), 1)
+    assert any(name.startswith("nnlearn") for name in names)
 
 
 def test_an_error_in_a_block_reaches_the_caller_and_leaves_blas_as_it_was(threads, monkeypatch):
@@ -123,10 +161,13 @@ class Unasked:
         return []
 
 
-@pytest.mark.parametrize(("granted", "threads"), [("", 3), ("5", 5), ("many", 3), ("0", 3)])
+@pytest.mark.parametrize(
+    ("granted", "threads"), [("", 3), ("1", 1), ("5", 5), ("many", 3), ("0", 3)]
+)
 def test_where_blas_cannot_be_asked_the_cores_are_counted(monkeypatch, granted, threads):
     monkeypatch.setattr(parallel, "_blas", Unasked)
-    monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda pid: {0, 4, 5}, raising=False)
+    cores = {0: {0, 4, 5}}.__getitem__  # of process 0, which is the one that asks
+    monkeypatch.setattr(parallel.os, "sched_getaffinity", cores, raising=False)
     monkeypatch.setenv("VECLIB_MAXIMUM_THREADS", granted)
     with parallel.all_cores() as outer, parallel.all_cores() as inner:
         assert (outer, inner) == (threads, threads)
@@ -139,6 +180,7 @@ def test_without_a_list_of_its_cores_a_machine_counts_them_all(monkeypatch):
     monkeypatch.setattr(parallel, "_blas", Unasked)
     monkeypatch.delattr(parallel.os, "sched_getaffinity", raising=False)
     monkeypatch.delenv("VECLIB_MAXIMUM_THREADS", raising=False)
-    monkeypatch.setattr(parallel.os, "cpu_count", lambda: 7)
-    with parallel.all_cores() as threads:
-        assert threads == 7
+    for counted, expected in ((7, 7), (None, 1)):
+        monkeypatch.setattr(parallel.os, "cpu_count", lambda counted=counted: counted)
+        with parallel.all_cores() as threads:
+            assert threads == expected

@@ -42,6 +42,35 @@ def test_normal(space, dtype):
     np.testing.assert_array_equal(values, nn.to_numpy(again).ravel())
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_on_the_host_they_are_the_numbers_of_numpys_generator(space, dtype):
+    if space.name == "cupy":
+        return  # there they are drawn by CuPy's, see below
+    like = space.array(np.zeros((5, 4)), dtype)
+    expected = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
+    for found, drawn in (
+        (randomness.normal(rng, (5, 4), like), expected.standard_normal((5, 4), dtype=dtype)),
+        (randomness.uniform(rng, like), expected.random((5, 4), dtype=dtype)),
+    ):
+        np.testing.assert_array_equal(nn.to_numpy(found), drawn, strict=True)
+
+
+def test_seeds_on_a_gpu_are_of_63_bits(monkeypatch):
+    """With few of them the same numbers would come again and again."""
+    seeds = []
+    like_cupy = SimpleNamespace(
+        Philox4x3210=lambda seed: seeds.append(seed) or np.random.PCG64(seed),
+        Generator=np.random.Generator,
+    )
+    monkeypatch.setattr(randomness, "is_cupy", lambda a: True)
+    monkeypatch.setattr(randomness, "array_namespace", lambda a: SimpleNamespace(random=like_cupy))
+    for _ in range(64):
+        randomness.normal(np.random.default_rng(len(seeds)), (1,), np.zeros(1))
+    assert 2**62 < max(seeds) < 2**63
+    assert all(type(seed) is int for seed in seeds)
+
+
 def test_normal_on_a_gpu_draws_there(monkeypatch):
     monkeypatch.setattr(randomness, "is_cupy", lambda a: True)
     monkeypatch.setattr(randomness, "array_namespace", lambda a: SimpleNamespace(random=LIKE_CUPY))
