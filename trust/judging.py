@@ -135,6 +135,7 @@ class Judge:
         items = [self.items[name] for name in names]
         for item, after in pairs(items):
             watch.switch_context(item.nodeid)
+            self._forget_results()
             start = time.perf_counter()
             reports = runtestprotocol(item, log=False, nextitem=after)
             if all(report.passed for report in reports):  # what fails or is left out cannot judge
@@ -144,6 +145,11 @@ class Judge:
         lines = {path: data.contexts_by_lineno(path) for path in data.measured_files()}
         file.write_text(json.dumps({"seconds": seconds, "lines": lines}))
         return 0
+
+    def _forget_results(self):
+        """Let functions compute what they remember: else one test alone would reach their lines."""
+        for thing in self.caches:
+            thing.cache_clear()
 
     def _import_again(self):
         """Import every module of the package afresh, only to see which lines that runs."""
@@ -237,8 +243,7 @@ class Judge:
             import_broken(self.root, mutant.module, broken)
             options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
             return int(pytest.main([*options, *names]) != 0)
-        for thing in self.caches:
-            thing.cache_clear()  # a mutant computes its own results
+        self._forget_results()
         for item, after in pairs([self.items[name] for name in names]):
             if any(report.failed for report in runtestprotocol(item, log=False, nextitem=after)):
                 return 1

@@ -58,9 +58,9 @@ def test_blas_has_one_thread_inside_and_its_own_number_again_after(threads, monk
 
 def test_what_was_granted_before_is_forgotten():
     for limit in (2, 1, 2, 1):
-        with ThreadpoolController().limit(limits=limit, user_api="blas"):
-            with parallel.all_cores() as threads:
-                assert threads == limit
+        granted = ThreadpoolController().limit(limits=limit, user_api="blas")
+        with granted, parallel.all_cores() as threads:
+            assert threads == limit
 
 
 def test_who_comes_after_another_thread_has_all_cores_again(threads):
