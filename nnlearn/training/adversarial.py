@@ -160,11 +160,10 @@ def fit_gan(
     checkpoint : path, optional
         A file, written after every `every` steps and at the end; its folder is made. If it is
         there, training continues from it, to the same numbers bit for bit as if it had never
-        stopped: all of `steps`, and as many more as are asked for. With `noise`, which depends on
-        how many there are, `steps` has to be the same. As in `fit`, a cell that is run again ends
-        at once, the file before stays as ``run.previous.npz`` of ``run.npz``, and training goes
-        on from that one where the file is damaged. To begin anew delete the file. One training
-        writes it at a time.
+        stopped. `steps` counts from the beginning, and may be more than before; not with `noise`,
+        which depends on it. As in `fit`, a cell that is run again ends at once; the file before
+        stays as ``run.previous.npz`` of ``run.npz``, and training goes on from that one where the
+        file is damaged. To begin anew delete the file. One training writes it at a time.
     progress : bool, optional
         Whether to show a bar, as in `fit`.
 

@@ -168,6 +168,16 @@ def test_it_is_written_at_each_entry_and_at_the_end(path, monkeypatch):
     assert written == [3, 6, 8, 9]
 
 
+def test_the_bar_begins_where_the_game_goes_on(path, monkeypatch):
+    begun, bar = [], adversarial.progress_bar
+    monkeypatch.setattr(
+        adversarial, "progress_bar", lambda *a, **kw: begun.append(kw["initial"]) or bar(*a, **kw)
+    )
+    play(path, 8)
+    play(path)
+    assert begun == [0, 8]
+
+
 def test_a_cell_run_again_ends_at_once(path):
     """With the players as they ended, or were where a game that diverged went back to."""
     params = fresh()
