@@ -22,6 +22,7 @@ from interrupted_game import EVERY, STEPS, data, fading, generator, judge, play
 import nnlearn as nn
 from nnlearn.training import adversarial, runs
 from nnlearn.training.checkpoints import load_checkpoint, save_checkpoint
+from nnlearn.training.games import Game
 from nnlearn.training.optimizers import Optimizer
 
 MANY = bool(os.environ.get("NNLEARN_TRUST"))
@@ -459,6 +460,23 @@ def test_a_forged_checkpoint_changes_nothing(path, monkeypatch, name):
     assert contents(path.parent) == before
     assert not moved
     tally.count("bad inputs refused")
+
+
+def test_generators_too_stay_as_they_were(path):
+    """What is refused has moved nothing, even of a game that has not begun."""
+    G, D = generator(), judge()
+    game = Game((G, G.init(1)), (D, D.init(2)), interrupted_game.rules(), data(), 16, EVERY, 5)
+    game.identify(STEPS, 3, "non-saturating", None, None)
+    play(path, 8, look=None)
+    arrays, facts = load_checkpoint(path)
+    save_checkpoint(path, arrays, without(facts, "turn"))
+    states = [repr(rng.bit_generator.state) for rng in game.generators.values()]
+    with pytest.raises(ValueError, match="does not hold what this run needs"):
+        game.load(path)
+    assert [repr(rng.bit_generator.state) for rng in game.generators.values()] == states
+    save_checkpoint(path, arrays, facts)
+    game.load(path)
+    assert [repr(rng.bit_generator.state) for rng in game.generators.values()] != states
 
 
 # --- optimizers -----------------------------------------------------------------------------------
