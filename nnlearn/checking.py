@@ -148,21 +148,19 @@ def _in_float64(a: Any) -> Any:
     if not is_differentiable(a):
         return a
     if isinstance(a, Parameters):
-        state = None if a.state is None else _in_float64(a.state)
-        return Parameters(_in_float64(a.vector), a.layout, state)
+        return Parameters(_in_float64(a.vector), a.layout, _in_float64(a.state))
     xp = array_namespace(a)
-    return xp.astype(a, xp.float64, copy=True)
+    return xp.astype(a, xp.float64)
 
 
 def _like(array: Array, values: Any) -> Any:
     """Put NumPy values where an array is."""
-    xp = array_namespace(array)
-    return xp.asarray(values, dtype=xp.float64, device=array.device)
+    return array_namespace(array).asarray(values, device=array.device)
 
 
 def _flat(a: Any) -> Any:
     """Return an array's or parameters' values as a NumPy vector."""
-    return to_numpy(a.vector if isinstance(a, Parameters) else a).astype(float).reshape(-1)
+    return to_numpy(a.vector if isinstance(a, Parameters) else a).astype(float).ravel()
 
 
 def _shaped(a: Any, vector: Any) -> Any:

@@ -13,7 +13,7 @@ somebody calls it.
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 from nnlearn.arrays.typing import Array
 from nnlearn.gradients import (
@@ -27,7 +27,7 @@ from nnlearn.gradients import (
 from nnlearn.shapes import Signature
 
 #: What gives a waiting gradient for every argument.
-Backward = Callable[..., tuple[Waiting, ...]]
+Backward: TypeAlias = Callable[..., tuple[Waiting, ...]]
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)

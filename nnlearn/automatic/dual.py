@@ -7,6 +7,7 @@ their backward passes run on them as they are.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -55,14 +56,14 @@ class Dual:
 
         An array of True and False stays what it is: nothing is computed with it.
         """
-        if isinstance(a, Dual) or not hasattr(a, "dtype") or str(a.dtype).endswith("bool"):
+        if not hasattr(a, "dtype") or str(a.dtype).endswith("bool"):
             return a
-        array_namespace(self.value, a)  # of one library
-        return Dual(a, None)
+        array_namespace(self.value, value_of(a))  # of one library
+        return a if isinstance(a, Dual) else Dual(a, None)
 
     shape = property(lambda self: self.value.shape)
     ndim = property(lambda self: self.value.ndim)
-    size = property(lambda self: self.value.size)
+    size = property(lambda self: math.prod(self.shape))  # of PyTorch's arrays it is a function
     dtype = property(lambda self: self.value.dtype)
     device = property(lambda self: self.value.device)
 
@@ -92,7 +93,8 @@ class Dual:
         return self.__array_namespace__().mean(self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: Any) -> Any:
-        return self.__array_namespace__().reshape(self, shape if len(shape) > 1 else shape[0])
+        shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        return self.__array_namespace__().reshape(self, shape)
 
     def __neg__(self) -> "Dual":
         return Dual(-self.value, -self.tangent)
@@ -112,7 +114,7 @@ class Dual:
         return Dual(a / b, (self.tangent - a / b * tangent_of(other)) / b)
 
     def __pow__(self, power: float) -> "Dual":
-        slope = power * self.value ** (power - 1) if power else 0 * self.value
+        slope = power * self.value ** (power - 1) if power else 0  # a⁰ is flat, at 0 and ∞ too
         return Dual(self.value**power, slope * self.tangent)
 
     def __matmul__(self, other: Any) -> "Dual":  # eq-dual-product; a constant saves a product
@@ -272,7 +274,7 @@ class Duals:
         return self._joined(self.xp.stack, arrays, axis)
 
     def _joined(self, f: Callable[..., Array], arrays: Any, axis: int) -> Dual:
-        duals = [a if isinstance(a, Dual) else self.asarray(a) for a in arrays]
+        duals = [self.asarray(a) for a in arrays]
         return Dual(
             f([a.value for a in duals], axis=axis), f([a.tangent for a in duals], axis=axis)
         )

@@ -121,7 +121,8 @@ def _lifted(i: int, a: Any, tangent: Any) -> Any:
     """Turn an argument into dual numbers; what has no numbers stays as it is."""
     if isinstance(a, Parameters):
         moves = getattr(tangent, "vector", tangent)
-        return Parameters(_lifted(i, a.vector, moves), a.layout, _still(a.state))
+        state = _lifted(i, a.state, None)  # what a layer remembers does not move
+        return Parameters(_lifted(i, a.vector, moves), a.layout, state)
     if tangent is not None and not is_differentiable(a):
         raise TypeError(
             f"jvp: argument {i} is a {type(a).__name__}, no floating-point array, and cannot move; "
@@ -138,11 +139,6 @@ def _lifted(i: int, a: Any, tangent: Any) -> Any:
             f"{a.dtype}"
         )
     return Dual(a, tangent)
-
-
-def _still(state: Parameters | None) -> Parameters | None:
-    """Turn what a layer remembers into dual numbers that do not move."""
-    return None if state is None else _lifted(0, state, None)
 
 
 def _parts(result: Any) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ sent on to what it came from: eq-vjp-composition and eq-fan-out, line after line
 
 import functools
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
@@ -31,13 +32,14 @@ class Variable(Recorded):
     __pow__, __neg__, __getitem__ = arithmetic.power, arithmetic.negative, arithmetic.item
     sum, mean, reshape = arithmetic.total, arithmetic.mean, arithmetic.reshape
     T = property(arithmetic.transpose)
+    size = property(lambda self: math.prod(self.shape))  # of PyTorch's arrays it is a function
 
     def __init__(self, tape: "Tape", value: Any, leaves: Any = None) -> None:
         self.tape, self.value, self.name = tape, value, f"v{next(tape.numbers)}"
         self.leaves = frozenset([self]) if leaves is None else leaves
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("shape", "ndim", "size", "dtype", "device"):
+        if name in ("shape", "ndim", "dtype", "device"):
             return getattr(self.value, name)
         raise AttributeError(f"a recorded value has no {name!r}; operations of nnlearn take it")
 

@@ -32,7 +32,7 @@ def load_mnist() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     A sample of MNIST :cite:`lecun1998`, shuffled once. CC BY-SA 3.0: see the file beside it.
     """
     with np.load(_DATASETS / "mnist-10k.npz", allow_pickle=False) as arrays:
-        x = arrays["images"].astype(np.float32) / np.float32(255)
+        x = arrays["images"].astype(np.float32) / 255
         y = arrays["labels"].astype(np.int64)
     training, test = slice(None, _MNIST_TRAINING), slice(_MNIST_TRAINING, None)
     return (asarray(x[training]), asarray(y[training])), (asarray(x[test]), asarray(y[test]))

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from witnesses import close, dtypes, seeds
+from witnesses import close, dtypes, make_space, seeds
 
 import nnlearn as nn
 from nnlearn.arrays.backend import array_namespace
@@ -44,6 +45,9 @@ RULES = {
     "powers": lambda a, b: a**2 + b**-1.5 + a**0 + b**1,
     "signs": lambda a, b: -(-a - b),
     "items": lambda a, b: a[0, ...] * b[..., 1:2] + b[1:2, ::2][:, 1:],
+    "sums": lambda a, b: a.sum() - b.sum(axis=0) * a.sum(axis=1, keepdims=True),
+    "means": lambda a, b: a.mean() - b.mean(axis=0) * a.mean(axis=1, keepdims=True),
+    "shapes": lambda a, b: a.reshape(1, 9) * b.reshape((9, 1)) - b.reshape(-1),
 }
 
 
@@ -62,6 +66,41 @@ def test_repeated_sizes(space, left, right, dtype, seed):
     b = rng.uniform(1, 2, (1, 2) if right else ())
     for f in (RULES["add"], RULES["multiply"], RULES["divide"], RULES["subtract"]):
         check(space, f, f, a, b, dtype=dtype)
+
+
+WITH_CONSTANTS = {
+    "add": lambda a, c: a + c,
+    "subtract": lambda a, c: a - c,
+    "multiply": lambda a, c: a * c,
+    "divide": lambda a, c: a / c,
+    "matmul": lambda a, c: a.T @ c[: a.shape[0], :],
+}
+FROM_THE_LEFT = {
+    "add": lambda a, c: c + a,
+    "subtract": lambda a, c: c - a,
+    "multiply": lambda a, c: c * a,
+    "divide": lambda a, c: c / a,
+    "matmul": lambda a, c: c[: a.shape[0], :].T @ a,
+}
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 1), (1, 3)])
+@pytest.mark.parametrize("rule", WITH_CONSTANTS)
+def test_arrays_beside_dual_numbers_are_constants(space, rule, shape, rng):
+    """On either side of each sign. The strict namespace refuses strangers on its right."""
+    x, c = rng.uniform(0.5, 2, shape), rng.uniform(0.5, 2, (2, 3))
+    sides = [WITH_CONSTANTS[rule]]
+    if not space.name.startswith("strict"):
+        sides.append(FROM_THE_LEFT[rule])
+    for f in sides:
+        check(space, lambda a, f=f: f(a, space.array(c)), lambda a, f=f: f(a, c), x)
+
+
+def test_to_the_power_of_zero_nothing_moves(space):
+    """x⁰ is 1 wherever x is, at 0 and at infinity, too."""
+    y = dual(space, [0.0, -2.0, np.inf], [1.0, 3.0, 5.0]) ** 0
+    assert nn.to_numpy(y.value).tolist() == [1, 1, 1]
+    assert nn.to_numpy(y.tangent).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("name", SLOPES)
@@ -164,6 +203,7 @@ def test_comparisons_have_no_tangent(space):
         (a <= 2.0, [1, 1, 0]),
         (a == b, [0, 1, 0]),
         (a != 2.0, [1, 0, 1]),
+        (a != b, [1, 0, 1]),
     ]:
         assert space.holds(found)
         assert nn.to_numpy(found).tolist() == [bool(e) for e in expected]
@@ -182,6 +222,85 @@ def test_a_mask_of_dual_numbers_keeps_what_it_names(space):
     kept = a[a > 0]
     assert nn.to_numpy(kept.value).tolist() == [1, 3]
     assert nn.to_numpy(kept.tangent).tolist() == [4, 6]
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_places_may_be_constants_among_dual_numbers(library):
+    """Labels come beside dual numbers as such that do not move, and are places still."""
+    space = make_space(library)
+    a = dual(space, [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[1.0, 3.0], [5.0, 7.0], [9.0, 11.0]])
+    rows, columns = a.constant(space.array([2, 0])), a.constant(space.array([1, 0]))
+    for found, value, tangent in [
+        (a[rows], [[5, 6], [1, 2]], [[9, 11], [1, 3]]),
+        (a[rows, columns], [6, 1], [11, 1]),
+    ]:
+        assert nn.to_numpy(found.value).tolist() == value
+        assert nn.to_numpy(found.tangent).tolist() == tangent
+    a[rows] = 0.0
+    a[rows, columns] = dual(space, [7.0, 8.0], [-1.0, -2.0])
+    assert nn.to_numpy(a.value).tolist() == [[8, 0], [3, 4], [0, 7]]
+    assert nn.to_numpy(a.tangent).tolist() == [[-2, 0], [5, 7], [0, -1]]
+
+
+def test_what_stays_costs_no_second_computation(space):
+    """Functions of one argument and products of constants are constants, and carry no tangent."""
+    a = dual(space, [[1.0, 2.0], [3.0, 4.0]])
+    xp, c = array_namespace(a), a.constant(space.array([[0.5, 2.0], [4.0, 1.0]]))
+    values = nn.to_numpy(c.value)
+    for found, expected in [
+        (c.T, values.T),
+        (c @ c, values @ values),
+        (xp.flip(c, axis=0), values[::-1]),
+        *((getattr(xp, name)(c), getattr(np, name)(values)) for name in SLOPES),
+    ]:
+        assert not found.moves
+        close(nn.to_numpy(found.value), expected, 1e-15, "value")
+        assert not nn.to_numpy(found.tangent).any()
+
+
+def test_functions_take_plain_arrays_as_they_are(space):
+    """What is given no dual number gives none: a mask, or what a formula has in its closure."""
+    a, plain = dual(space, [[1.0, 2.0, 3.0]]), np.array([[0.5, 2.0, 1.0], [3.0, 1.0, 4.0]])
+    xp, c = array_namespace(a), space.array(plain)
+    for found, expected in [
+        *((getattr(xp, name)(c), getattr(np, name)(plain)) for name in SLOPES),
+        (xp.sum(c, axis=1, keepdims=True), plain.sum(1, keepdims=True)),
+        (xp.max(c, axis=1), plain.max(1)),
+        (xp.max(c, axis=0, keepdims=True), plain.max(0, keepdims=True)),
+    ]:
+        assert space.holds(found)
+        close(nn.to_numpy(found), expected, 1e-15, "value")
+
+
+def test_functions_of_several_arrays_take_plain_ones_among_dual_numbers(space):
+    a, c = dual(space, [[1.0, 2.0]], [[3.0, 4.0]]), space.array([[5.0, 6.0]])
+    xp = array_namespace(a)
+    for found, value, tangent in [
+        (xp.concat([c, a]), [[5, 6], [1, 2]], [[0, 0], [3, 4]]),
+        (xp.stack([a, c], axis=1), [[[1, 2], [5, 6]]], [[[3, 4], [0, 0]]]),
+        (xp.matmul(space.array([[2.0], [1.0]]), a), [[2, 4], [1, 2]], [[6, 8], [3, 4]]),
+        (xp.matmul(a, space.array([[2.0], [1.0]])), [[4]], [[10]]),
+    ]:
+        assert nn.to_numpy(found.value).tolist() == value
+        assert nn.to_numpy(found.tangent).tolist() == tangent
+
+
+def test_asarray_copies_and_converts_both_parts(space):
+    a, c = dual(space, [1.0, 2.0], [3.0, 4.0]), space.array([5.0, 6.0])
+    xp = array_namespace(a)
+    narrow = xp.asarray(a, dtype=xp.float32)
+    assert narrow.value.dtype == narrow.tangent.dtype == xp.float32
+    for source in (a, c):
+        copied = xp.asarray(source, copy=True)
+        copied += 1.0
+    assert nn.to_numpy(a.value).tolist() == [1, 2]
+    assert nn.to_numpy(c).tolist() == [5, 6]
+
+
+def test_arrays_of_two_libraries_are_refused():
+    x, W, b = np.ones((3, 2)), torch.ones((1, 2), dtype=torch.float64), np.ones(1)
+    with pytest.raises(TypeError, match="arrays of one library are expected, and these came"):
+        nn.jvp(nn.dense, [x, W, b], [x, None, None])
 
 
 def test_what_is_not_a_number_stays_that(space):
@@ -212,7 +331,7 @@ def test_constants_and_their_names(space):
     ):
         assert (made.shape, made.dtype, made.device) == (a.shape, a.dtype, a.device)
         assert not nn.to_numpy(made.tangent).any()
-    assert (a.ndim, xp.float32) == (2, array_namespace(a.value).float32)
+    assert (a.ndim, a.size, xp.float32) == (2, 2, array_namespace(a.value).float32)
     assert xp.__name__.startswith("duals of ")
     assert repr(a).startswith("Dual(")
     assert len(dual(space, np.ones((4, 2)))) == 4

@@ -92,6 +92,14 @@ def test_what_cannot_be_recorded_says_so(wrong, message):
         nn.vjp(nn.record(wrong), np.array([1.0, 2.0]))
 
 
+def test_a_gradient_that_an_operation_does_not_give_is_said():
+    forgetful = nn.differentiable(lambda x, y: (x * y, lambda dz: dz * y))
+    _, backward = nn.vjp(nn.record(lambda x, y: forgetful(x, y)), np.ones(2), np.ones(2))
+    message = r"v2 = <lambda>\(v0, v1\) gives no gradient for its argument 1, a recorded value"
+    with pytest.raises(TypeError, match=message):
+        backward(np.ones(2))
+
+
 def test_what_a_recorded_value_does_not_have():
     for name in ("copy", "max", "vector", "state"):
         with pytest.raises(AttributeError, match=f"recorded value has no '{name}'; operations of"):

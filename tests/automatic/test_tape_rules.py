@@ -67,6 +67,19 @@ def test_what_is_used_often_is_gone_through_once():
     assert found == {"x": 40, "y": 40}
 
 
+def test_work_that_gradients_share_is_done_once():
+    """The backward function of a call runs once, for all of its gradients."""
+    calls = []
+
+    @nn.differentiable
+    def product(x, y):
+        return x * y, lambda dz: calls.append(dz) or (dz * y, dz * x)
+
+    _, backward = nn.vjp(nn.record(lambda x, y: product(product(x, y), y)), X, Y)
+    assert backward() == (9, 12)
+    assert len(calls) == 2
+
+
 def test_backward_may_be_called_again(rng):
     x, W = rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
     _, backward = nn.vjp(nn.record(lambda x, W: nn.tanh(x @ W)), x, W)
@@ -145,7 +158,7 @@ def test_what_a_recorded_value_has(space):
     assert seen == {
         "shape": (2, 3),
         "ndim": 2,
-        "size": x.size,
+        "size": 6,
         "dtype": x.dtype,
         "device": x.device,
     }
@@ -160,11 +173,15 @@ def test_to_compare_is_to_look_at_the_values(space):
     @nn.record
     def f(x):
         two, y = x[1], 2 * x
-        seen.extend([two > 1, two >= 2, two < 3, two <= 1, two == 2, two != 2, two == x[1]])
+        seen.extend([two > 1, two > 2, two >= 1, two >= 2, two >= 3, two < 3, two < 2])
+        seen.extend([two <= 3, two <= 2, two <= 1, two == 1, two == 2, two != 2, two == x[1]])
         return {x: 1, y: 2}[y] * x
 
     assert nn.to_numpy(f(x)).tolist() == [2, 4]
-    assert [bool(s) for s in seen] == [True, True, True, False, True, False, True]
+    assert [bool(s) for s in seen] == [
+        *(True, False, True, True, False, True, False),
+        *(True, True, False, False, True, False, True),
+    ]
 
 
 def test_the_lines_of_a_tape():
