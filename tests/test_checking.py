@@ -100,12 +100,88 @@ def test_the_message_names_both_numbers():
 
     with pytest.raises(nn.GradientError) as caught:
         nn.check_gradients(wrong, np.array(1.0), np.array(2.0))
-    words = str(caught.value).split()
     assert str(caught.value).startswith("wrong: the gradient of argument 1 at [] is")
-    derived = float(words[words.index("is") + 1].strip(","))
-    measured = float(words[words.index("measure") + 1])
+    derived, measured, _ = numbers_of(caught.value)
     assert abs(derived - 3 * measured) < 1e-6
     assert isinstance(caught.value, AssertionError)
+
+
+def numbers_of(error):
+    """Read what an error says: what was derived, what was measured, and their difference."""
+    words = str(error).split()
+    found = (words[words.index(word) + 1] for word in ("is", "measure", "difference"))
+    return [float(number.strip(",")) for number in found]
+
+
+@pytest.mark.parametrize("slope", [100.0, -100.0, 0.1, -0.1])
+@pytest.mark.parametrize("factor", [0.0, -1.0, 50.0])
+def test_the_difference_is_relative_to_the_larger_number_and_to_one(slope, factor):
+    """Of either sign; what is below 1 is compared as it is."""
+
+    @nn.differentiable
+    def wrong(x):
+        return slope * x, lambda dy: factor * slope * dy
+
+    with pytest.raises(nn.GradientError) as caught:
+        nn.check_gradients(wrong, np.array(1.0))
+    derived, measured, difference = numbers_of(caught.value)
+    assert derived == pytest.approx(factor * measured, rel=1e-6)
+    expected = abs(derived - measured) / max(1.0, abs(derived), abs(measured))
+    assert difference == pytest.approx(expected, rel=0.05)  # it is printed with two digits
+
+
+def test_a_gradient_of_minus_zero_is_reported_as_zero():
+    @nn.differentiable
+    def wrong(x):
+        return x * 1.0, lambda dy: -0.0 * np.abs(dy)
+
+    with pytest.raises(nn.GradientError, match=r"at \[0\] is 0, but central"):
+        nn.check_gradients(wrong, np.ones(2))
+
+
+def test_the_message_names_an_element_of_a_matrix_among_parameters():
+    """By its own row and column, not by its place in the vector."""
+
+    @nn.differentiable
+    def wrong(params):
+        def backward(dy):
+            gradient = params.zeros_like()
+            gradient.vector[...] = dy
+            gradient["W"][1, 2] += 1.0
+            return gradient
+
+        return params.vector * 1.0, backward
+
+    params = nn.Parameters(np.ones(10), {"b": (4,), "W": (2, 3)})
+    with pytest.raises(nn.GradientError, match=r"argument 0 at W\[1, 2\] is"):
+        nn.check_gradients(wrong, params)
+
+
+def weights_of(**settings):
+    """Return the weights that `check_gradients` gives to 1,000 outputs."""
+    seen = []
+
+    @nn.differentiable
+    def spread(x):
+        return x * np.ones(1000), lambda dy: seen.append(dy) or dy.sum()
+
+    nn.check_gradients(spread, np.array(1.0), **settings)
+    return seen[0]
+
+
+def test_every_output_counts_by_a_weight_of_its_own():
+    """Of either sign, none near 0 and none alike: what is wrong in several does not cancel."""
+    weights = weights_of()
+    sizes = np.abs(weights)
+    assert 0.5 <= sizes.min() < 0.51
+    assert 1.49 < sizes.max() <= 1.5
+    assert len(set(sizes)) == 1000
+    assert 400 < (weights > 0).sum() < 600
+
+
+def test_the_weights_are_the_seed_s():
+    np.testing.assert_array_equal(weights_of(), weights_of(seed=0))
+    assert not np.array_equal(weights_of(), weights_of(seed=1))
 
 
 def test_parameters_and_the_name_in_the_message(space, rng):
@@ -164,9 +240,35 @@ def test_arguments_are_taken_in_float64(space, rng):
     z = space.array(rng.normal(size=4), "float32")
     before = nn.to_numpy(z).copy()
     worst = nn.check_gradients(nn.sigmoid, z)
-    assert isinstance(worst, float)
+    assert type(worst) is float  # NumPy's own would be printed as np.float64(…)
     assert worst < 1e-8
     np.testing.assert_array_equal(nn.to_numpy(z), before)
+    assert nn.check_gradients(nn.record(lambda z: (z * z).sum()), z) < 1e-8  # and a number's weight
+
+
+def test_parameters_and_what_a_layer_remembers_are_taken_in_float64(rng):
+    dtypes = set()
+
+    class Watched(nn.BatchNorm):
+        def operation(self, params, x, training, generator):
+            dtypes.update({x.dtype, params.vector.dtype, params.state.vector.dtype})
+            return super().operation(params, x, training, generator)
+
+    layer, x = Watched(3), rng.normal(size=(4, 3)).astype("float32")
+    assert nn.check_gradients(layer, layer.init(), x) < 1e-7
+    assert dtypes == {np.dtype("float64")}
+
+
+def test_what_a_function_overwrites_is_a_copy():
+
+    @nn.differentiable
+    def overwriting(x):
+        x += 1
+        return x * 2, lambda dy: 2 * dy
+
+    x = np.zeros(3)
+    nn.check_gradients(overwriting, x)
+    assert x.tolist() == [0, 0, 0]
 
 
 def test_wrt_and_constants(rng):
@@ -175,7 +277,7 @@ def test_wrt_and_constants(rng):
         return x * y, lambda dz: (dz * y, lambda: 1 / 0)
 
     x, y = rng.normal(size=2), rng.normal(size=2)
-    for wrt in (0, [0]):
+    for wrt in (0, [0], iter([0])):
         assert nn.check_gradients(only_the_first, x, y, wrt=wrt) < 1e-8
     with pytest.raises(ZeroDivisionError):
         nn.check_gradients(only_the_first, x, y)
@@ -218,6 +320,39 @@ def FAULTY_SQUARE(x):
     return x * x, lambda dy: x * dy
 
 
+def moved_elements(count, **settings):
+    """Return which of so many elements `check_gradients` moves, in the order of its choice."""
+    moved = []
+
+    @nn.differentiable
+    def square(x):
+        moved.extend(np.flatnonzero(x - 3.0))
+        return x * x, lambda dy: 2 * x * dy
+
+    nn.check_gradients(square, np.full(count, 3.0), **settings)
+    assert moved[::2] == moved[1::2]  # forth and back
+    return moved[::2]
+
+
+def test_each_element_is_moved_once_at_most():
+    assert moved_elements(4) == [0, 1, 2, 3]
+    chosen = moved_elements(200, samples=150)
+    assert chosen == sorted(set(chosen))
+    assert len(chosen) == 150
+    assert len(moved_elements(200, samples=1)) == 1
+
+
+def test_by_default_200_elements_of_a_large_argument_are_moved():
+    assert len(moved_elements(200)) == 200
+    assert len(moved_elements(203)) == 200
+
+
+def test_the_first_element_that_is_wrong_is_named():
+    first = min(moved_elements(1000, samples=7))
+    with pytest.raises(nn.GradientError, match=rf"argument 0 at \[{first}\] is"):
+        nn.check_gradients(FAULTY_SQUARE, np.full(1000, 3.0), samples=7)
+
+
 def test_tolerance(rng):
     @nn.differentiable
     def roughly(x):
@@ -233,6 +368,8 @@ def test_nothing_to_move():
     """A check of nothing would pass for every derivation."""
     with pytest.raises(ValueError, match="tanh is given no number to move"):
         nn.check_gradients(nn.tanh, np.zeros((0, 3)))
+    with pytest.raises(ValueError, match="Tanh is given no number to move"):
+        nn.check_gradients(nn.Tanh(), nn.Tanh().init(), np.zeros((0, 3)))
     with pytest.raises(ValueError, match="samples is 0"):
         nn.check_gradients(nn.tanh, np.ones(3), samples=0)
 

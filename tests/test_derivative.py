@@ -87,6 +87,13 @@ def test_wrt(wrt, expected):
     assert calls.counts == [int(i in wanted) for i in range(3)]
 
 
+def test_positions_may_come_once():
+    """Of an iterator each position is read once."""
+    x, y, t = (np.array(v) for v in (2.0, 3.0, 4.0))
+    _, backward = nn.vjp(Calls(3).product(), x, y, t, wrt=iter([2, 0]))
+    assert backward() == (6, 12)
+
+
 def test_what_is_not_wanted_is_not_computed():
     @nn.differentiable
     def f(x, y):
@@ -236,11 +243,12 @@ def test_wrt_that_names_nothing(wrt, error, message):
 
 def test_nothing_to_differentiate_by():
     @nn.differentiable
-    def f(n):
+    def f(n, m):
         return n, lambda dn: dn
 
-    with pytest.raises(ValueError, match="f is given no floating-point array"):
-        nn.vjp(f, 3)
+    message = "f is given no floating-point array .* its arguments are of int64, int$"
+    with pytest.raises(ValueError, match=message):
+        nn.vjp(f, np.array([1]), 3)
 
 
 def test_gradients_that_do_not_fit():
@@ -254,6 +262,21 @@ def test_gradients_that_do_not_fit():
         backward()
     with pytest.raises(TypeError, match="2 gradients came, expected at most 1"):
         backward(x, x)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_a_gradient_of_another_dtype_is_turned_into_the_value_s(space, dtype):
+    x = space.array([0.0, 0.5], "float32")
+    gradient = nn.vjp(nn.tanh, x)[1](space.array([1, 2], dtype))
+    assert str(gradient.dtype).endswith("float32")
+    close(nn.to_numpy(gradient), [1, 2 * (1 - np.tanh(0.5) ** 2)], 1e-6, "gradient")
+
+
+@pytest.mark.parametrize("dtype", ["bool", "complex128"])
+def test_a_gradient_that_is_no_real_number_is_refused(space, dtype):
+    _, backward = nn.vjp(nn.tanh, space.array([0.0, 0.5]))
+    with pytest.raises(TypeError, match=rf"the gradient has dtype .*{dtype}, expected that of"):
+        backward(space.array([1, 0], dtype))
 
 
 def test_a_gradient_of_a_wrong_shape_is_refused():
@@ -283,7 +306,16 @@ def test_a_missing_gradient_is_said():
         nn.vjp(operation, np.ones(2), np.ones(2), wrt=0)[1](np.ones(2))
 
 
-@pytest.mark.parametrize("body", [lambda x: x * x, lambda x: (x, x), lambda x: (x, x, x)])
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda x: x * x,
+        lambda x: (x, x),
+        lambda x: (x, x, x),
+        lambda x: [x, lambda dy: dy],
+        lambda x: (x, lambda dy: dy, x),
+    ],
+)
 def test_a_body_without_a_backward_is_said(body):
     @nn.differentiable
     def forgotten(x):
@@ -317,6 +349,30 @@ def test_what_is_changed_before_backward_is_noticed(size, layout):
         changed += 1
         with pytest.raises(RuntimeError, match=r"(the value|argument \d) was changed in place"):
             backward(np.ones_like(value))
+
+
+def test_every_value_of_several_is_looked_at():
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    for which in (0, 1):
+        values, backward = nn.vjp(two_outputs, x, y)
+        values[which][1] = 0.0
+        with pytest.raises(RuntimeError, match="backward of two_outputs: the value was changed"):
+            backward(x, y)
+
+
+@pytest.mark.parametrize("size", [257, 1000])
+def test_of_a_larger_array_256_numbers_at_most_are_looked_at(size):
+    """So that looking costs the same however large it is; they are spread evenly."""
+    z, noticed = np.zeros(size), []
+    for i in range(size):
+        _, backward = nn.vjp(nn.tanh, z)
+        z[i] += 1.0
+        try:
+            backward(z)
+        except RuntimeError:
+            noticed.append(i)
+    assert 128 <= len(noticed) <= 256
+    assert len(set(np.diff(noticed))) == 1
 
 
 def test_one_number_that_is_changed_in_a_small_array():

@@ -45,8 +45,8 @@ RULES = {
     "powers": lambda a, b: a**2 + b**-1.5 + a**0 + b**1,
     "signs": lambda a, b: -(-a - b),
     "items": lambda a, b: a[0, ...] * b[..., 1:2] + b[1:2, ::2][:, 1:],
-    "sums": lambda a, b: a.sum() - b.sum(axis=0) * a.sum(axis=1, keepdims=True),
-    "means": lambda a, b: a.mean() - b.mean(axis=0) * a.mean(axis=1, keepdims=True),
+    "sums": lambda a, b: a.sum() * (a / b.sum(axis=1, keepdims=True)).sum(axis=0) + b.sum(axis=1),
+    "means": lambda a, b: a.mean() * (a / b.mean(1, keepdims=True)).mean(axis=0) + b.mean(axis=1),
     "shapes": lambda a, b: a.reshape(1, 9) * b.reshape((9, 1)) - b.reshape(-1),
 }
 
@@ -295,6 +295,11 @@ def test_asarray_copies_and_converts_both_parts(space):
         copied += 1.0
     assert nn.to_numpy(a.value).tolist() == [1, 2]
     assert nn.to_numpy(c).tolist() == [5, 6]
+
+
+def test_reshaped_to_no_size_it_is_a_number(space):
+    y = dual(space, [[5.0]], [[2.0]]).reshape()
+    assert (y.shape, float(y.value), float(y.tangent)) == ((), 5, 2)
 
 
 def test_arrays_of_two_libraries_are_refused():
