@@ -19,6 +19,20 @@ def positive_integer(owner: str, name: str, value: Any) -> int:
     return int(value)
 
 
+def number(
+    owner: str, name: str, value: Any, least: float = -math.inf, most: float = math.inf
+) -> float:
+    """Return a setting as a plain float; refuse what is no finite number in a range."""
+    if not isinstance(value, int | float | np.integer | np.floating):
+        kind = repr(value) if isinstance(value, str) else type(value).__name__
+        raise TypeError(f"{owner}: {name} is {kind}, expected a number")
+    if not (math.isfinite(value) and least <= value <= most):
+        bounds = "" if math.isinf(least) else f" of at least {least}"
+        bounds = bounds if math.isinf(most) else f" from {least} to {most}"
+        raise ValueError(f"{owner}: {name} is {value}, expected a finite number{bounds}")
+    return float(value)
+
+
 def pair(owner: str, name: str, value: Any, least: int) -> tuple[int, int]:
     """Turn a number, or a pair of them, into a pair; refuse what is none."""
     numbers = value if isinstance(value, Sequence) else (value, value)

@@ -29,6 +29,25 @@ def test_a_size_is_a_plain_integer_of_at_least_one():
             arguments.positive_integer("Dense", "inputs", given)
 
 
+def test_a_setting_is_a_plain_finite_number():
+    for given in (2, 2.0, np.float32(2), np.int8(2), True + True):
+        assert repr(arguments.number("LeakyReLU", "slope", given)) == "2.0"
+    assert arguments.number("BatchNorm", "momentum", 1, least=0, most=1) == 1
+    assert arguments.number("LayerNorm", "eps", 0.0, least=0) == 0
+    for given, shown in {"0.1": "'0.1'", None: "NoneType", 1j: "complex", (1,): "tuple"}.items():
+        with pytest.raises(TypeError, match=f"^LeakyReLU: slope is {shown}, expected a number$"):
+            arguments.number("LeakyReLU", "slope", given)
+    for given, range_, told in (
+        (np.nan, {}, "nan, expected a finite number"),
+        (-np.inf, {}, "-inf, expected a finite number"),
+        (np.inf, {"least": 0}, "inf, expected a finite number of at least 0"),
+        (-1e-9, {"least": 0}, "-1e-09, expected a finite number of at least 0"),
+        (1.5, {"least": 0, "most": 1}, "1.5, expected a finite number from 0 to 1"),
+    ):
+        with pytest.raises(ValueError, match=f"^LeakyReLU: slope is {told}$"):
+            arguments.number("LeakyReLU", "slope", given, **range_)
+
+
 def test_a_mean_of_nothing_is_refused():
     assert arguments.count("loss", "x", (2, 3)) == 6
     assert arguments.count("loss", "x", ()) == 1

@@ -30,7 +30,7 @@ def described(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [described(v) for v in value]
     value = value.item() if isinstance(value, np.generic) else value
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or isinstance(value, int | float | str):  # a bool is an int
         return value
     raise ValueError(f"save: a layer's setting is a {type(value).__name__}, which is not written")
 
@@ -44,9 +44,8 @@ def _lost(value: Any) -> bool:
 def _initializer(name: str) -> Callable[..., Any] | None:
     """Return the initializer of this name, if `nn.initializers` has it."""
     found = vars(initializers).get(name)
-    if inspect.isfunction(found) and found.__module__ == initializers.__name__:
-        return found if "fan_in" in inspect.signature(found).parameters else None
-    return None
+    draws = inspect.isfunction(found) and "fan_in" in inspect.signature(found).parameters
+    return found if draws else None
 
 
 def made(description: Any, known: Mapping[str, type[Layer]]) -> Any:
@@ -94,6 +93,7 @@ def all_layers(layer: Layer) -> Iterator[Layer]:
     """Go through a model: itself, and every layer that it holds."""
     yield layer
     inside = layer.layers if isinstance(layer, Sequential) else layer.settings()
-    for inner in inside.values():
-        if isinstance(inner, Layer):
-            yield from all_layers(inner)
+    for setting in inside.values():
+        for inner in setting if isinstance(setting, tuple | list) else [setting]:
+            if isinstance(inner, Layer):
+                yield from all_layers(inner)

@@ -175,4 +175,4 @@ class MultiHeadAttention(Remembering):
             return k, v, 0
         xp = array_namespace(k, memory["k"])
         k, v = xp.concat([memory["k"], k], axis=-2), xp.concat([memory["v"], v], axis=-2)
-        return k, v, int(memory["k"].shape[-2])
+        return k, v, memory["k"].shape[-2]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlearn.arguments import positive_integer
+from nnlearn.arguments import number, positive_integer
 from nnlearn.arrays.typing import Array
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Draw, Layer
@@ -102,7 +102,7 @@ class LeakyReLU(Activation):
     """
 
     def __init__(self, slope: float = 0.01) -> None:
-        super().__init__(activations.leaky_relu, slope=float(slope))
+        super().__init__(activations.leaky_relu, slope=number("LeakyReLU", "slope", slope))
 
 
 class Sigmoid(Activation):
@@ -137,9 +137,9 @@ class Dropout(Layer):
 
     @usage("nn.Dropout(p)", rate="it is p, the probability of dropping")
     def __init__(self, p: float) -> None:
+        self.p = number("Dropout", "p", p)
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p is {p}, expected a probability in [0, 1)")
-        self.p = float(p)  # a NumPy float64 would make float32 arithmetic float64
 
     def operation(
         self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None

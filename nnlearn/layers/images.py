@@ -76,7 +76,7 @@ class Conv2D(Layer):
             raise ValueError(
                 f"{type(self).__name__}: padding is 'same', size {self.size}; expected an odd size"
             )
-        return tuple((size - 1) // 2 for size in self.size)
+        return tuple(size // 2 for size in self.size)
 
     def operation(
         self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None
@@ -145,7 +145,7 @@ class Pooling(Activation):
     def __init__(self, size: Pair = 2, stride: Pair | None = None) -> None:
         name = type(self).__name__
         super().__init__(
-            type(self).pool,
+            self.pool,
             size=pair(name, "size", size, 1),
             stride=pair(name, "stride", size if stride is None else stride, 1),
         )

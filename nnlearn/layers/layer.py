@@ -4,7 +4,7 @@ import contextlib
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,10 +21,10 @@ from nnlearn.parameters import Parameters
 from nnlearn.usage import usage
 
 #: An initializer of ``(rng, shape)``, and what a layer declares of its arrays by name.
-Draw = Callable[..., Any]
-Declaration = dict[str, tuple[tuple[int, ...], Draw]]
+Draw: TypeAlias = Callable[..., Any]
+Declaration: TypeAlias = dict[str, tuple[tuple[int, ...], Draw]]
 #: What a layer's backward gives: its parameters' gradients by name, and that of x. All wait.
-Gradients = tuple[dict[str, Waiting], Waiting]
+Gradients: TypeAlias = tuple[dict[str, Waiting], Waiting]
 
 
 class Layer(Described, ABC):
@@ -71,7 +71,7 @@ class Layer(Described, ABC):
         ValueError
             If the dtype is another.
         """
-        if str(np.dtype(dtype)) not in ("float32", "float64"):
+        if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"init: dtype is {dtype!r}, expected 'float32' or 'float64'")
         rng = np.random.default_rng(seed)
         state = _draw(self.state(), rng, dtype) if self.state() else None
@@ -246,6 +246,6 @@ def _draw(
 ) -> Parameters:
     """Make parameters by drawing each array in turn."""
     arrays = [draw(rng, shape) for shape, draw in entries.values()]
-    vector = np.concatenate([np.zeros(0), *(np.reshape(a, -1) for a in arrays)])
+    vector = np.concatenate([np.zeros(0), *(np.ravel(a) for a in arrays)])
     shapes = {name: shape for name, (shape, _) in entries.items()}
     return Parameters(asarray(vector.astype(dtype)), shapes, state)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlearn.arguments import positive_integer
+from nnlearn.arguments import number, positive_integer
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.ranks import batch_count
 from nnlearn.arrays.typing import Array, Gradients
@@ -32,7 +32,7 @@ class LayerNorm(Layer):
 
     def __init__(self, features: int, eps: float = 1e-5) -> None:
         self.features = positive_integer(type(self).__name__, "features", features)
-        self.eps = float(eps)  # a NumPy float64 would make float32 arithmetic float64
+        self.eps = number(type(self).__name__, "eps", eps, least=0)
 
     def parameters(self) -> Declaration:
         shape = (self.features,)
@@ -65,7 +65,7 @@ class BatchNorm(LayerNorm):
 
     def __init__(self, features: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__(features, eps)
-        self.momentum = float(momentum)
+        self.momentum = number("BatchNorm", "momentum", momentum, least=0, most=1)
 
     def state(self) -> Declaration:
         shape = (self.features,)

@@ -76,9 +76,9 @@ class PositionalEncoding(Remembering):
     def _added(self, params: Parameters, x: Array, start: int, stop: int) -> Any:
         if self.kind == "sinusoidal":
             return x + sinusoids(x.shape[0], self.width, start, like=x)[:, None, :], lambda dy: dy
-        if self.longest is not None and stop > self.longest:
-            raise ValueError(f"x goes on to position {stop}, expected at most {self.longest}")
         P = params["P"]
+        if stop > P.shape[0]:
+            raise ValueError(f"x goes on to position {stop}, expected at most {P.shape[0]}")
 
         def backward(dy: Array) -> Gradients:
             xp = array_namespace(dy)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlearn.arguments import positive_integer
+from nnlearn.arguments import number, positive_integer
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.gradients import Waiting
@@ -78,7 +78,7 @@ class Recurrent(Remembering):
         xp = array_namespace(x)
         initial = [self._initial(params, x, name, memory) for name in self.states]
         weights = [params[name] for name in self.weights]
-        value, backward_operation = type(self).function.forward(x, *initial, *weights)
+        value, backward_operation = self.function.forward(x, *initial, *weights)
         h, *others = value if isinstance(value, tuple) else (value,)
         last = {
             name: xp.asarray(states[-1, ...], copy=True)
@@ -196,7 +196,7 @@ class LSTM(Gated):
         self, inputs: int, hidden: int, *, forget_bias: float = 1.0, **settings: Any
     ) -> None:
         super().__init__(inputs, hidden, **settings)
-        self.forget_bias = forget_bias
+        self.forget_bias = number("LSTM", "forget_bias", forget_bias)
 
     def _bias(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return self._keep(self.forget_bias, shape)
@@ -230,7 +230,7 @@ class GRU(Gated):
         self, inputs: int, hidden: int, *, update_bias: float = 0.0, **settings: Any
     ) -> None:
         super().__init__(inputs, hidden, **settings)
-        self.update_bias = update_bias
+        self.update_bias = number("GRU", "update_bias", update_bias)
 
     def _bias(self, rng: Any, shape: tuple[int, ...]) -> Any:
         return self._keep(self.update_bias, shape)

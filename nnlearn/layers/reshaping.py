@@ -1,5 +1,6 @@
 """The layers that move numbers and change none."""
 
+from nnlearn.arguments import positive_integer
 from nnlearn.layers.dense import Activation
 from nnlearn.operations.reshaping import flatten, swap_time_and_batch, unflatten
 
@@ -21,7 +22,8 @@ class Unflatten(Activation):
     """
 
     def __init__(self, *shape: int) -> None:
-        super().__init__(unflatten, shape=tuple(shape))
+        sizes = tuple(positive_integer("Unflatten", "shape", size) for size in shape)
+        super().__init__(unflatten, shape=sizes)
 
 
 class TimeFirst(Activation):

@@ -72,7 +72,7 @@ def save(path: str | Path, model: Layer, params: Parameters) -> None:
         tensors |= {f"state.{name}": to_numpy(a) for name, a in params.state.items()}
     contents = {"model": description, "crc32": {name: checksum(a) for name, a in tensors.items()}}
     header = {"format": _FORMAT, "crc32": _checked_text(contents), "contents": contents}
-    packed = {name: np.ascontiguousarray(a) for name, a in tensors.items()}
+    packed = {name: np.asarray(a, order="C") for name, a in tensors.items()}  # as it reads memory
     write_atomically(path, as_safetensors(packed, {"nnlearn": json.dumps(header)}))
 
 
@@ -89,7 +89,7 @@ def _check_form(model: Layer, params: Parameters) -> None:
                 f"save: {what} has {_listed(shapes)}, expected what the model has, "
                 f"{_listed(_shapes(declared))}"
             )
-    dtype = str(to_numpy(params.vector).dtype)
+    dtype = to_numpy(params.vector).dtype
     if dtype not in _DTYPES:
         raise ValueError(f"save: params has dtype {dtype}, expected {' or '.join(_DTYPES)}")
 
@@ -165,7 +165,7 @@ def _parameters(
                 f"the array {name!r} is {'missing' if name in expected else 'unknown'}"
             )
         a = tensors[name]
-        if a.shape != expected[name] or str(a.dtype) not in _DTYPES:
+        if a.shape != expected[name] or a.dtype not in _DTYPES:
             raise ValueError(
                 f"the array {name!r} has shape {a.shape} and dtype {a.dtype}, expected "
                 f"{expected[name]} and one of {', '.join(_DTYPES)}"
@@ -195,7 +195,7 @@ def _vector(
     tensors: Mapping[str, Any],
     state: Parameters | None = None,
 ) -> Parameters:
-    arrays = [np.reshape(tensors[prefix + name], -1) for name in shapes]
+    arrays = [np.ravel(tensors[prefix + name]) for name in shapes]
     vector = np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.float32)
     return Parameters(asarray(vector), shapes, state)
 

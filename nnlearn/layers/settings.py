@@ -100,12 +100,11 @@ def _arguments(kind: type) -> dict[str, Any]:
     for parent in kind.__mro__:
         if "__init__" in vars(parent):
             own = inspect.signature(vars(parent)["__init__"]).parameters.values()
-            several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+            several = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
             new = {p.name: p.default for p in own if p.kind not in several}
             found |= {name: default for name, default in new.items() if name not in found}
             if not any(p.kind is p.VAR_KEYWORD for p in own):
                 break
-    found.pop("self", None)
     return found
 
 

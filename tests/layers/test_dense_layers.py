@@ -161,12 +161,74 @@ def test_flatten(space):
         (lambda: nn.LayerNorm(-1), "LayerNorm: features is -1"),
         (lambda: nn.Dropout(1.0), r"Dropout: p is 1.0, expected a probability in \[0, 1\)"),
         (lambda: nn.Dropout(-0.5), "Dropout: p is -0.5"),
+        (lambda: nn.LayerNorm(3, eps=-1), "LayerNorm: eps is -1, expected a finite number of at l"),
+        (lambda: nn.BatchNorm(3, momentum=1.1), "BatchNorm: momentum is 1.1, .* from 0 to 1"),
+        (lambda: nn.LeakyReLU(np.inf), "LeakyReLU: slope is inf, expected a finite number"),
+        (lambda: nn.Unflatten(2, -1), "Unflatten: shape is -1, expected a whole number"),
     ],
 )
 def test_settings_that_do_not_fit(make, message):
     with pytest.raises(ValueError, match=message):
         make()
     assert nn.Dense(np.int64(3), 2).inputs == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (nn.LeakyReLU, "LeakyReLU: slope"),
+        (nn.Dropout, "Dropout: p"),
+        (lambda a: nn.LayerNorm(3, a), "LayerNorm: eps"),
+        (lambda a: nn.BatchNorm(3, eps=a), "BatchNorm: eps"),
+        (lambda a: nn.BatchNorm(3, a), "BatchNorm: momentum"),
+        (lambda a: nn.LSTM(3, 2, forget_bias=a), "LSTM: forget_bias"),
+        (lambda a: nn.GRU(3, 2, update_bias=a), "GRU: update_bias"),
+    ],
+)
+def test_settings_that_are_no_numbers(make, name):
+    with pytest.raises(TypeError, match=f"{name} is '0.1', expected a number"):
+        make("0.1")
+
+
+SETTINGS = {
+    "LeakyReLU": (lambda number: nn.LeakyReLU(number(0.5)), (4, 3)),
+    "Dropout": (lambda number: nn.Dropout(number(0.5)), (4, 3)),
+    "LayerNorm": (lambda number: nn.LayerNorm(3, number(0.5)), (4, 3)),
+    "BatchNorm": (lambda number: nn.BatchNorm(3, number(0.5), number(0.25)), (4, 3)),
+    "LSTM": (lambda number: nn.LSTM(3, 2, forget_bias=number(0.5)), (4, 1, 3)),
+    "GRU": (lambda number: nn.GRU(3, 2, update_bias=number(0.5)), (4, 1, 3)),
+    "TransformerBlock": (lambda number: nn.TransformerBlock(4, 2, dropout=number(0.5)), (3, 2, 4)),
+    "Unflatten": (lambda number: nn.Unflatten(number(2), number(3)), (4, 6)),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_of_numpy_s_is_the_plain_one(name):
+    """The text of a model says which model a checkpoint is of; and float32 stays float32."""
+    make, shape = SETTINGS[name]
+    plain, numpy_s = make(lambda number: number), make(lambda number: np.asarray(number)[()])
+    assert repr(numpy_s) == repr(plain)
+    params, x = numpy_s.init(seed=0), np.linspace(-1, 1, np.prod(shape), dtype="float32")
+    x = x.reshape(shape)
+    y, backward = nn.vjp(numpy_s, params, x, rng=np.random.default_rng(0))
+    dparams, dx = backward(y)
+    for a in (numpy_s(params, x), y, dx, dparams.vector):
+        assert a.dtype == "float32"
+
+
+def test_the_default_slope_is_that_of_torch(rng):
+    x = rng.normal(size=(4, 3))
+    expected = torch.nn.LeakyReLU()(torch.tensor(x)).numpy()
+    close(nn.LeakyReLU()(nn.LeakyReLU().init(), x), expected, 1e-15, "value")
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Dense(3, 2), nn.LeakyReLU(0.1), nn.MaxPool2D(3), nn.Unflatten(2, 3)]
+)
+def test_settings_are_a_copy(layer):
+    text = repr(layer)
+    layer.settings().clear()
+    assert repr(layer) == text
 
 
 def test_repr_tells_layers_apart():

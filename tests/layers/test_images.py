@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from witnesses import close
 
 import nnlearn as nn
@@ -46,8 +47,44 @@ def test_he_counts_the_window_and_the_channels():
     assert seen == {"fan_in": 40, "fan_out": 60}
 
 
+def test_stamps_that_meet_are_the_inputs_of_a_transposed_convolution():
+    """P Q / stride² of them, from each channel; an input reaches as many in each channel."""
+    seen = {}
+
+    def initializer(generator, shape, fan_in, fan_out):
+        seen.update(shape=shape, fan_in=fan_in, fan_out=fan_out)
+        return np.ones(shape)
+
+    layer = nn.ConvTranspose2D(5, 7, (4, 6), stride=(2, 3), initializer=initializer)
+    params = layer.init()
+    assert seen == {"shape": (4, 6, 7, 5), "fan_in": 2 * 2 * 5, "fan_out": 2 * 2 * 7}
+    assert not params["b"].any()
+    params["K"][...] = 1
+    inner = layer(params, np.ones((1, 5, 5, 5), "float32"))[:, 4:-4, 6:-6]
+    np.testing.assert_array_equal(inner, seen["fan_in"])  # so many ones were added
+
+
+@pytest.mark.parametrize(
+    ("size", "padding"), [(1, (0, 0)), (3, (1, 1)), ((1, 3), (0, 1)), ((7, 5), (3, 2))]
+)
+def test_the_same_size(size, padding, rng):
+    """Where the stride is one, "same" keeps the size of the image; PyTorch has it too."""
+    layer = nn.Conv2D(2, 3, size, padding="same")
+    assert layer.padding == padding
+    params, x = layer.init(seed=0, dtype="float64"), rng.normal(size=(2, 8, 9, 2))
+    theirs = torch.nn.Conv2d(2, 3, size, padding="same", dtype=torch.float64)
+    theirs.load_state_dict({"weight": torch.tensor(params["K"].transpose(3, 2, 0, 1).copy()),
+                            "bias": torch.tensor(params["b"])})  # fmt: skip
+    expected = theirs(torch.tensor(x.transpose(0, 3, 1, 2).copy())).detach().numpy()
+    close(layer(params, x), expected.transpose(0, 2, 3, 1), 1e-12, "value")
+
+
 def test_names():
     assert repr(nn.Conv2D(1, 2, 3, padding=1)) == ("Conv2D(1, 2, 3, padding=1)")
+    assert repr(nn.Conv2D(1, 2, 3, padding="same")) == ("Conv2D(1, 2, 3, padding=1)")
+    assert repr(nn.Conv2D(1, 2, (3, 2), 2, (0, 1))) == (
+        "Conv2D(1, 2, (3, 2), stride=2, padding=(0, 1))"
+    )
     assert repr(nn.MaxPool2D(2)) == "MaxPool2D(size=(2, 2), stride=(2, 2))"
     assert repr(nn.AvgPool2D((2, 3), 1)) == "AvgPool2D(size=(2, 3), stride=(1, 1))"
 
@@ -59,6 +96,11 @@ def test_names():
         (lambda: nn.Conv2D(1, 1, 0), "Conv2D: size is 0"),
         (lambda: nn.Conv2D(1, 1, 3, stride=0), "Conv2D: stride is 0"),
         (lambda: nn.Conv2D(1, 1, 3, padding=-1), "Conv2D: padding is -1"),
+        (
+            lambda: nn.Conv2D(1, 1, (3, 2), padding="same"),
+            r"Conv2D: padding is 'same', size \(3, 2\); expected an odd size",
+        ),
+        (lambda: nn.Conv2D(1, 1, 6, padding="same"), r"size \(6, 6\); expected an odd size"),
         (lambda: nn.MaxPool2D(0), "MaxPool2D: size is 0"),
         (lambda: nn.AvgPool2D(2, "two"), "AvgPool2D: stride is 'two'"),
     ],

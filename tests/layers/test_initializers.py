@@ -69,3 +69,31 @@ def test_a_dense_layer_asks_for_its_own_fans():
     params = nn.Dense(5, 3, initializer=initializer).init()
     assert asked == {"shape": (3, 5), "fan_in": 5, "fan_out": 3}
     np.testing.assert_array_equal(params["b"], np.zeros(3))
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (8, 2), (5, 1), (0, 3), (6, 0), (0, 0)])
+def test_an_orthogonal_draw_is_the_same_on_every_machine(shape):
+    """QR is unique where the diagonal of R is positive; which signs LAPACK gives says nothing."""
+    rows, H = shape
+    q = initializers.orthogonal(np.random.default_rng(5), shape)
+    assert q.shape == shape
+    a = np.random.default_rng(5).normal(size=(rows // max(H, 1), H, H))
+    r = np.swapaxes(q.reshape(a.shape), 1, 2) @ a
+    np.testing.assert_allclose(np.tril(r, -1), 0, atol=1e-14)
+    assert (np.diagonal(r, axis1=1, axis2=2) > 0).all()
+
+
+def test_a_seed_gives_the_numbers_of_its_generator():
+    """Which ones: the pages and the studies tell of networks that start with these."""
+    drawn = lambda: np.random.default_rng(4)  # noqa: E731
+    normal, uniform = drawn().normal(size=(3, 2)), drawn().uniform(-1, 1, size=(3, 2))
+    for ours, expected in (
+        (initializers.he(drawn(), (3, 2), 2, 3), normal),
+        (initializers.he(drawn(), (3, 2), 1, 3), normal * math.sqrt(2)),
+        (initializers.he(drawn(), (3, 2), 0.25, 3), normal * math.sqrt(2)),  # no fan is below one
+        (initializers.glorot(drawn(), (3, 2), 2, 3), uniform * math.sqrt(6 / 5)),
+        (initializers.glorot(drawn(), (3, 2), 1, 0), uniform * math.sqrt(6)),
+        (initializers.glorot(drawn(), (3, 2), 0.25, 0.5), uniform * math.sqrt(6)),
+        (initializers.normal(0.3)(drawn(), (3, 2)), 0.3 * normal),
+    ):
+        np.testing.assert_allclose(ours, expected, rtol=1e-14)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from witnesses import close
+from threadpoolctl import threadpool_info, threadpool_limits
+from witnesses import close, make_space
 
 import nnlearn as nn
 
@@ -196,6 +197,16 @@ def test_init():
     assert (model.init(generator).vector != a.vector).any()  # it has moved on
 
 
+def test_what_init_is_told():
+    model = mlp()
+    np.testing.assert_array_equal(model.init().vector, model.init(0, "float32").vector)
+    for dtype in ("float32", "float64", np.float32, np.float64, np.dtype("float64")):
+        assert model.init(dtype=dtype).vector.dtype == dtype
+    for dtype in ("float16", "int32", ">f4", "bfloat16", "no dtype", None, int, torch.float32):
+        with pytest.raises(ValueError, match=r"init: dtype is .*, expected 'float32' or 'float64'"):
+            model.init(dtype=dtype)
+
+
 def test_a_training_pass_changes_nothing(rng):
     """The same pass twice: the same value, gradient and new state, and all else as it was."""
     model = mlp()
@@ -216,6 +227,82 @@ def test_a_training_pass_changes_nothing(rng):
     model(params, x)
 
 
+class Forward(nn.Layer):
+    """Hands x on, and counts how often its backward function is called."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def parameters(self):
+        return {"w": ((1,), nn.initializers.fill(1.0))}
+
+    def operation(self, params, x, training, rng):
+        def backward(dy):
+            self.calls += 1
+            return dy, dy.sum(keepdims=True).reshape(1)
+
+        return x, backward
+
+
+def test_a_backward_function_is_called_once_for_all_gradients():
+    layer = Forward()
+    _, backward = nn.vjp(layer, layer.init(dtype="float64"), np.ones((2, 1)))
+    dparams, dx = backward(np.ones((2, 1)))
+    assert (layer.calls, dparams["w"].item(), dx.sum()) == (1, 2, 2)
+
+
+def test_running_statistics_are_no_memory(rng):
+    """In the memory of a call are the last states alone, in training too."""
+    model = nn.Sequential(nn.BatchNorm(3), nn.RNN(3, 2))
+    called, trained = {}, {}
+    params, x = model.init(dtype="float64"), rng.normal(size=(4, 2, 3))
+    model(params, x, memory=called)
+    nn.vjp(model, params, x, memory=trained)
+    assert called.keys() == trained.keys() == {"1.h"}
+
+
+class Cores(nn.Layer):
+    """Hands x on, and looks how many threads BLAS has, on the way and on the way back."""
+
+    def operation(self, params, x, training, rng):
+        self.seen = [self.look()]
+
+        def backward(dy):
+            self.seen.append(self.look())
+            return dy
+
+        return x, backward
+
+    @staticmethod
+    def look():
+        return max(e["num_threads"] for e in threadpool_info() if e["user_api"] == "blas")
+
+
+@pytest.mark.parametrize(
+    ("layer", "name", "threads"),
+    [
+        (nn.Conv2D(1, 1, 1), "numpy", 1),
+        (nn.Sequential(nn.ConvTranspose2D(1, 1, 1)), "numpy", 1),
+        (nn.Conv2D(1, 1, 1), "strict", 2),
+        (nn.Dense(1, 1), "numpy", 2),
+        (nn.ReLU(), "numpy", 2),
+    ],
+)
+def test_a_model_has_the_cores_where_one_of_its_layers_shares_the_batch(layer, name, threads):
+    """A model of images, for all of its pass; BLAS has them in others, and off the host."""
+    look, space = Cores(), make_space(name)
+    model = nn.Sequential(layer, look)
+    params = on(space, model.init())
+    x = space.array(np.ones((2, 1, 1, 1), "float32"))
+    with threadpool_limits(2, user_api="blas"):
+        model(params, x)
+        assert look.seen == [threads]
+        _, backward = nn.vjp(model, params, x)
+        backward(x)
+        assert look.seen == [threads, threads]
+        assert look.look() == 2
+
+
 def test_errors_name_the_layer():
     model = nn.Sequential(nn.Dense(3, 2), nn.ReLU(), nn.Dense(4, 2), nn.Dropout(0.5))
     params = model.init()
@@ -225,8 +312,14 @@ def test_errors_name_the_layer():
     model = nn.Sequential(nn.Dense(3, 2), nn.Dropout(0.5))
     with pytest.raises(TypeError, match=r"layer 1, Dropout\(0\.5\): dropout: rng is None"):
         nn.vjp(model, model.init(), x, wrt=0)
-    with pytest.raises(TypeError, match=r"Sequential: layer 1 is <function.*expected a layer"):
+    told = r"Sequential: layer 1 is <function.*expected a layer, such as nn.ReLU\(\) is$"
+    with pytest.raises(TypeError, match=told):
         nn.Sequential(nn.Dense(3, 2), nn.relu)
+    with pytest.raises(TypeError, match=r"Sequential: layer 0 is 3, expected a layer$"):
+        nn.Sequential(3)
+    own = Guarded()
+    with pytest.raises(TypeError, match=r"^Guarded: x is a list, expected an array"):
+        own(own.init(), [1.0, 2.0])
     for layers in ([nn.ReLU()], (nn.ReLU(),)):
         with pytest.raises(TypeError, match=r"layer 0 is .*; write nn.Sequential\(\*layers\)"):
             nn.Sequential(layers)
@@ -251,6 +344,17 @@ def test_repr():
     assert repr(nn.Sequential(nn.Dense(3, 2), nn.ReLU())) == "Sequential(Dense(3, 2), ReLU())"
     assert repr(Guarded()) == "Guarded()"
     assert repr(Guarded(learns=False)) == "Guarded(learns=False)"
+    chosen = nn.Dense(3, 2, initializer=nn.initializers.glorot)
+    assert repr(chosen) == "Dense(3, 2)"  # what it starts from says nothing of a trained model
+
+
+def test_a_layer_of_a_layer_has_the_settings_of_its_own_constructor():
+    class Half(nn.Dense):
+        def __init__(self, inputs):
+            super().__init__(inputs, inputs // 2)
+
+    assert Half(4).settings() == {"inputs": 4}
+    assert repr(Half(4)) == "Half(4)"
 
 
 def test_a_deep_model_does_not_nest_its_calls():
@@ -276,3 +380,14 @@ def test_an_error_of_another_kind_keeps_what_it_is():
         model(model.init(0), np.ones((1, 2), "float32"))
     assert caught.value.filename == "weights.bin"
     assert "layer 1, Reads()" in caught.value.__notes__[0]
+
+
+def test_who_stops_a_model_is_told_of_no_layer():
+    class Stopped(nn.Layer):
+        def operation(self, params, x, training, rng):
+            raise KeyboardInterrupt
+
+    model = nn.Sequential(Stopped())
+    with pytest.raises(KeyboardInterrupt) as caught:
+        model(model.init(), np.ones((1, 2), "float32"))
+    assert not hasattr(caught.value, "__notes__")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from witnesses import close, placed
+from witnesses import NUMPY, close, placed
 
 import nnlearn as nn
 
@@ -60,6 +60,25 @@ def test_pieces_count_on(kind, pieces, rng):
 
 
 @pytest.mark.parametrize("kind", ["sinusoidal", "learned"])
+def test_a_memory_holds_arrays_of_any_library(space, kind, rng):
+    """What is read comes back as an array, and one that lives on a device counts, too."""
+    layer = nn.PositionalEncoding(4, kind, longest=5)
+    params, x = placed(space, layer), space.array(rng.normal(size=(5, 2, 4)))
+    memory = {"read": space.array(3)}
+    found = layer(params, x[3:, ...], memory=memory)
+    np.testing.assert_array_equal(nn.to_numpy(found), nn.to_numpy(layer(params, x))[3:])
+    assert (memory["read"].shape, memory["read"]) == ((), 5)
+
+
+def test_without_a_memory_nothing_is_kept(rng):
+    x = rng.normal(size=(5, 2, 4))
+    for layer in (nn.PositionalEncoding(4), nn.MultiHeadAttention(4, 2, causal=True)):
+        params = placed(NUMPY, layer)
+        assert layer.forward(params, x)[2] == {}
+        assert layer.forward(params, x, memory={})[2] != {}
+
+
+@pytest.mark.parametrize("kind", ["sinusoidal", "learned"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_dtype_stays(kind, dtype):
     layer = nn.PositionalEncoding(4, kind, longest=5)
@@ -82,7 +101,10 @@ def test_learned_positions_begin_small():
     [
         (lambda: nn.PositionalEncoding(5), "width is 5, expected an even number"),
         (lambda: nn.PositionalEncoding(0), "PositionalEncoding: width is 0"),
-        (lambda: nn.PositionalEncoding(4, "rotary"), "kind is 'rotary', expected one of"),
+        (
+            lambda: nn.PositionalEncoding(4, "rotary"),
+            r"is 'rotary', expected one of \('sinusoidal', 'l",
+        ),
         (lambda: nn.PositionalEncoding(4, "learned"), "longest is None, expected a whole number"),
         (lambda: called(np.ones((3, 4))), r"x has shape \(3, 4\), expected \(T, N, D\)"),
         (lambda: called(np.ones((3, 1, 6))), r"x has shape \(3, 1, 6\), .* with D = 4"),

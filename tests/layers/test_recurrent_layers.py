@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from witnesses import close, placed
+from witnesses import NUMPY, close, placed
 
 import nnlearn as nn
 
@@ -113,6 +113,34 @@ def test_initializers_may_be_chosen():
     assert 0.95 * limit < np.max(np.abs(nn.GRU(40, 60).init()["W_x"])) <= limit
 
 
+@kinds
+def test_each_initializer_is_told_of_one_gate(kind):
+    """Also where it is chosen: an input reaches H units, and so does a unit's state."""
+    seen = []
+
+    def initializer(rng, shape, fan_in, fan_out):
+        seen.append((fan_in, fan_out))
+        return np.ones(shape)
+
+    given = {"initializer": initializer, "recurrent_initializer": initializer}
+    KINDS[kind](3, 5, **given).init()
+    assert seen == [(3, 5), (5, 5)]
+
+
+@kinds
+def test_a_learned_state_starts_at_zero(kind):
+    layer = KINDS[kind](3, 4, learned_state=True)
+    params = layer.init()
+    assert [n for n in params if n.endswith("0")] == [f"{name}0" for name in layer.states]
+    for name in layer.states:
+        np.testing.assert_array_equal(params[f"{name}0"], np.zeros(4))
+
+
+def test_embeddings_start_standard_normal():
+    W = nn.Embedding(200, 50).init(seed=0, dtype="float64")["W"]
+    np.testing.assert_array_equal(W, np.random.default_rng(0).normal(size=(200, 50)))
+
+
 # --- memory ------------------------------------------------------------------------------------
 
 
@@ -160,6 +188,56 @@ def test_the_gradient_does_not_flow_through_memory(kind, rng):
         np.testing.assert_array_equal(grads[f"{name}0"], 0)  # not used, so no say in it
     expected = by_hand(layer, params, x, list(given.values()))
     np.testing.assert_array_equal(y, expected)
+
+
+def test_the_states_of_an_lstm_have_their_names(space, rng):
+    """h is what the layer gives, c what it keeps to itself; so they come in, too."""
+    layer = nn.LSTM(3, 4)
+    params, x = placed(space, layer), space.array(rng.normal(size=(5, 2, 3)))
+    memory: dict = {}
+    y = layer(params, x, memory=memory)
+    h, c = nn.lstm(x, *(space.xp.zeros_like(y[0, ...]),) * 2, *params.values())
+    assert list(memory) == ["h", "c"]
+    close(nn.to_numpy(memory["h"]), nn.to_numpy(h[-1, ...]), 1e-14, "h")
+    close(nn.to_numpy(memory["c"]), nn.to_numpy(c[-1, ...]), 1e-14, "c")
+    first = layer(params, x[:1, ...], memory={"h": h[0, ...], "c": c[1, ...]})
+    expected = nn.lstm(x[:1, ...], h[0, ...], c[1, ...], *params.values())[0]
+    close(nn.to_numpy(first), nn.to_numpy(expected), 1e-14, "from given states")
+
+
+def test_a_memory_of_one_layer_says_nothing_of_another(rng):
+    """The others start as ever, whatever theirs and its names have in common."""
+    inner = nn.Sequential(nn.RNN(2, 2), nn.RNN(2, 2))
+    model = nn.Sequential(nn.RNN(2, 2), inner)
+    params, x = model.init(seed=1, dtype="float64"), rng.normal(size=(3, 4, 2))
+    given = rng.normal(size=(4, 2))
+    first = model.layers["0"](params.part("0"), x, memory={"h": given})
+    expected = inner(params.part("1"), first)
+    np.testing.assert_array_equal(model(params, x, memory={"0.h": given}), expected)
+    y = inner.layers["0"](params.part("1.0"), model.layers["0"](params.part("0"), x), {"h": given})
+    expected = inner.layers["1"](params.part("1.1"), y)
+    np.testing.assert_array_equal(model(params, x, memory={"1.0.h": given}), expected)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.RNN(4, 4),
+        nn.LSTM(4, 4),
+        nn.GRU(4, 4),
+        nn.MultiHeadAttention(4, 2, causal=True),
+        nn.PositionalEncoding(4),
+        nn.PositionalEncoding(4, "learned", longest=3),
+    ],
+)
+def test_as_an_operation_a_sequence_comes_whole(layer, rng):
+    """In the place of `operation` such a layer gives `read`; to whoever asks, both are there."""
+    params, x = placed(NUMPY, layer), rng.normal(size=(3, 2, 4))
+    y, backward, *_ = layer.operation(params, x, False, None)
+    np.testing.assert_array_equal(y, layer(params, x))
+    dx = backward(y)[0] if params else backward(y)
+    expected = nn.vjp(layer, params, x, wrt=1)[1](y)
+    np.testing.assert_array_equal(dx() if callable(dx) else dx, expected)
 
 
 def test_memory_is_a_copy(rng):
