@@ -32,6 +32,7 @@ def test_by_hand():
     after_0 = (np.array([0, 2, 0]) + 2 * single) / (2 + 2)
     np.testing.assert_allclose(model.probabilities([0]), after_0, rtol=1e-12)
     assert model.log_probability([0, 1]) == pytest.approx(math.log(after_0[1]))
+    assert type(model.log_probability([0, 1])) is float  # NumPy's own is printed as np.float64(…)
 
 
 def test_without_anything_counted_it_knows_nothing():
@@ -40,10 +41,16 @@ def test_without_anything_counted_it_knows_nothing():
     assert model.log_probability(np.array([0, 1, 2, 0])) == pytest.approx(3 * math.log(0.2))
 
 
-def test_arrays_are_sequences_too():
-    lists, arrays = ([[0, 1, 2, 0]], [np.array([0, 1, 2, 0])])
-    p, q = (nn.NGram(group, 3, 1.0, 3).probabilities([0, 1]) for group in (lists, arrays))
-    np.testing.assert_array_equal(p, q)
+def test_arrays_are_sequences_too(space):
+    """Of any library, and tuples; the contexts are of Python's own numbers, whatever came."""
+    expected = nn.NGram([[0, 1, 2, 0]], 3, 1.0, 3)
+    for sequence in (space.array([0, 1, 2, 0]), (0, 1, 2, 0)):
+        model = nn.NGram([sequence], 3, 1.0, 3)
+        assert repr(model.counts) == repr(expected.counts)
+        for beginning in (space.array([0, 1]), (0, 1)):
+            found = model.probabilities(beginning)
+            np.testing.assert_array_equal(found, expected.probabilities([0, 1]))
+        assert model.log_probability(sequence) == expected.log_probability([0, 1, 2, 0])
 
 
 def test_what_does_not_fit():
@@ -60,3 +67,5 @@ def test_what_is_no_symbol_is_refused():
             nn.NGram([[0, 1, symbol]], 1, 1.0, 3)
         with pytest.raises(ValueError, match=f"holds the symbol {symbol}"):
             nn.NGram([[0, 1]], 1, 1.0, 3).log_probability([0, symbol])
+        with pytest.raises(ValueError, match=f"holds the symbol {symbol}"):
+            nn.NGram([[0, 1]], 2, 1.0, 3).probabilities([0, symbol])

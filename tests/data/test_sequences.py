@@ -65,6 +65,8 @@ def test_the_order_is_the_generator_s():
     np.testing.assert_array_equal(orders[0], orders[1])
     assert not np.array_equal(orders[0], orders[2])
     assert not np.array_equal(orders[0], np.arange(50))
+    (batch,) = by_length(sequences, 50, np.random.default_rng(0))  # sequences change places, too
+    assert not np.array_equal(batch[0], np.arange(50))
 
 
 # --- what comes next ---------------------------------------------------------------------------
@@ -93,6 +95,10 @@ def test_a_continuation_follows_the_network(backend):
     )
     assert found.tolist() == [4, 0, 1, 2, 3, 4, 0, 1]
     found = nn.sequences.continuation(
+        model, params, nn.asarray(np.array([4, 0])), np.random.default_rng(0), end=2, longest=8
+    )
+    assert found.tolist() == [4, 0, 1, 2]
+    found = nn.sequences.continuation(
         model, params, [1, 2, 3], np.random.default_rng(0), end=9, longest=2
     )
     assert found.tolist() == [1, 2, 3]
@@ -111,6 +117,33 @@ def test_a_continuation_remembers_what_was_read():
         p = nn.softmax(model(params, np.array(again)[:, None])[-1, 0] / 0.8)
         again.append(int(np.searchsorted(np.cumsum(p), generator.random())))
     assert found.tolist() == again
+
+
+def test_by_default_a_continuation_is_drawn_as_the_network_says():
+    model = nn.Sequential(nn.Embedding(6, 4), nn.GRU(4, 8), nn.Dense(8, 6))
+    params = model.init(seed=1, dtype="float64")
+    found = [
+        nn.sequences.continuation(
+            model, params, [0], np.random.default_rng(5), end=7, longest=40, **settings
+        ).tolist()
+        for settings in ({}, {"temperature": 1.0}, {"temperature": 2.0})
+    ]
+    assert found[0] == found[1] != found[2]
+
+
+def test_the_largest_number_that_a_generator_draws_gives_a_token():
+    """Probabilities add up to 1 but for rounding, and what is drawn may lie between."""
+
+    class Largest:
+        def random(self):
+            return np.nextafter(1.0, 0.0)
+
+    logits = np.zeros((1, 1, 7))
+    assert np.cumsum(nn.softmax(logits[0, 0]))[-1] < Largest().random()
+    found = nn.sequences.continuation(
+        lambda params, x, memory: logits, None, [0], Largest(), end=7, longest=3
+    )
+    assert found.tolist() == [0, 6, 6]
 
 
 def test_what_a_continuation_refuses():

@@ -106,6 +106,13 @@ def test_standardize_columns(space, rng):
     np.testing.assert_array_equal(nn.to_numpy(alone), nn.to_numpy(ours[0]))
 
 
+def test_of_one_row_every_column_is_constant(space):
+    x = space.array([[3.0, -1.5]])
+    ours, other = standardize_columns(x, space.array([[4.0, -1.5]]))
+    assert nn.to_numpy(ours).tolist() == [[0, 0]]
+    assert nn.to_numpy(other).tolist() == [[1, 0]]
+
+
 @given(n=st.integers(0, 20), size=st.integers(1, 25), shuffled=st.booleans())
 def test_batches_give_every_example_once(space, n, size, shuffled):
     x = np.arange(2.0 * n).reshape(n, 2)
@@ -131,6 +138,7 @@ def test_the_generator_shuffles_anew_each_time():
     assert (first != second).any()
     (again,) = next(iter(batches([x], 50, np.random.default_rng(0))))
     np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, np.random.default_rng(0).permutation(50))
     np.testing.assert_array_equal(x, np.arange(50))
 
 

@@ -58,11 +58,34 @@ def test_copying(gap, count, length, symbols, seed):
     np.testing.assert_array_equal(shown[: length + gap].sum(axis=-1), 1)
     assert not shown[length + gap :].any()  # while it answers, nothing comes in
     np.testing.assert_array_equal(shown[:length].argmax(axis=-1), wanted)
+    assert set(x.ravel()) <= {0.0, 1.0}
     assert flag[:length].all()
     assert not flag[length:].any()
     np.testing.assert_array_equal(
         np.flatnonzero(now.any(axis=1)) if count else [], [length + gap] * bool(count)
     )
+
+
+def test_what_is_copied_by_default():
+    """Three of four symbols."""
+    x, wanted = nn.tasks.copying(5, 2, np.random.default_rng(0))
+    assert (x.shape, wanted.shape) == ((5 + 2 * 3, 2, 4 + 2), (3, 2))
+
+
+def test_a_seed_draws_the_same_task_as_ever():
+    """Chapter 7's results are those of its seeds."""
+    x, total = nn.tasks.adding(6, 3, np.random.default_rng(0))
+    assert x[..., 1].argmax(axis=0).tolist() == [0, 0, 1]
+    assert (5 - x[::-1, :, 1].argmax(axis=0)).tolist() == [4, 4, 3]
+    np.testing.assert_allclose(total[:, 0], [1.494366, 0.303372, 0.915494], rtol=1e-6)
+
+
+def test_where_nothing_is_there_is_zero():
+    """And not minus zero, which would be printed so."""
+    for task in (nn.tasks.signals, nn.tasks.adding, nn.tasks.copying):
+        x, _ = task(5, 20, np.random.default_rng(0))
+        assert x.dtype == np.float32
+        assert not np.signbit(x[x == 0]).any()
 
 
 def test_they_are_made_on_the_current_backend(backend):
