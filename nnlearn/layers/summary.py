@@ -128,7 +128,7 @@ def _input(given: Any) -> Array:
             f"summary: input_shape is {given!r}, expected the shape of x, batch included, such as "
             "(1, 784)"
         )
-    return asarray(np.zeros(tuple(given), dtype=np.float32))
+    return asarray(np.zeros(given, dtype=np.float32))
 
 
 def _walk(layer: Any, name: str, params: Parameters, x: Array) -> tuple[list[Row], Array]:

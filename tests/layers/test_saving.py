@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from witnesses import make_space
 
 import nnlearn as nn
 from nnlearn.layers import saving
@@ -156,6 +157,63 @@ class Forgetful(nn.Layer):
         return x, lambda dy: dy
 
 
+class Own(nn.Layer):
+    """Any parameters: declared shapes by name, and what they are used for is nobody's business."""
+
+    def __init__(self, shapes):
+        self.shapes = shapes
+
+    def parameters(self):
+        return {f"p{i}": (shape, nn.initializers.fill(i)) for i, shape in enumerate(self.shapes)}
+
+    def operation(self, params, x, training, rng):
+        return x, lambda dy: (dy, *params.values())
+
+
+def test_arrays_of_any_number_of_axes(path):
+    """None among them, and shapes that are lists: as JSON gives them back."""
+    model = Own([[], [3], (2, 1, 2)])
+    params = moved(model, "float32")
+    nn.save(path, model, params)
+    again, loaded = nn.load(path, layers=[Own])
+    assert again.shapes == ((), (3,), (2, 1, 2))
+    assert {n: a.shape for n, a in loaded.items()} == {"p0": (), "p1": (3,), "p2": (2, 1, 2)}
+    np.testing.assert_array_equal(loaded.vector, params.vector)
+
+
+@pytest.mark.parametrize("step", [2, -1])
+def test_a_vector_that_lies_scattered_in_memory(path, step):
+    model = nn.Dense(3, 2)
+    params = nn.Parameters(np.arange(16.0)[::step][:8], model.init().layout)
+    nn.save(path, model, params)
+    np.testing.assert_array_equal(nn.load(path)[1].vector, params.vector)
+
+
+def test_settings_of_every_kind(path):
+    """Rows of settings, layers among them, come back as tuples, and NumPy's numbers as Python's."""
+    inner = nn.Sequential(Scale((1.0,)))
+    given = [np.int64(3), np.float32(0.5), np.bool_(True), True, "text", None]
+    model = Scale([*given, (nn.initializers.he, nn.Dropout(0.5)), inner], nn.ReLU())
+    nn.save(path, model, model.init())
+    *plain, (draw, dropout), held = nn.load(path, layers=[Scale])[0].factors
+    assert plain == [3, 0.5, True, True, "text", None]
+    assert [type(v) for v in plain] == [int, float, bool, bool, str, type(None)]
+    assert draw is nn.initializers.he
+    assert (repr(dropout), repr(held)) == ("Dropout(0.5)", repr(inner))
+
+
+def test_a_layer_of_a_layer_is_made_by_its_own_constructor(path):
+    class Half(nn.Dense):
+        def __init__(self, inputs):
+            super().__init__(inputs, inputs // 2)
+
+    params = moved(Half(4), "float32")
+    nn.save(path, Half(4), params)
+    again, loaded = nn.load(path, layers=[Half])
+    assert isinstance(again, Half)
+    np.testing.assert_array_equal(loaded.vector, params.vector)
+
+
 def test_a_layer_of_one_s_own(path):
     model = nn.Sequential(Scale((np.float64(3.0), 1), nn.Dropout(0.5)))
     nn.save(path, model, model.init())
@@ -182,7 +240,10 @@ def test_two_layers_of_one_name(path):
         (nn.Dense(2, 3), nn.Dense(2, 4).init(), ValueError, r"params has W \(4, 2\).* W \(3, 2\)"),
         (nn.Dense(2, 3).init(), nn.Dense(2, 3), TypeError, r"expected save\(path, model, params\)"),
         (nn.Dense(2, 3), nn.Dense(2, 3).init().vector, TypeError, "params ndarray"),
+        ("a model", nn.Dense(2, 3).init(), TypeError, "model is str and params Parameters"),
         (Scale(object()), Scale(1).init(), ValueError, "setting is a object, which is not written"),
+        (Scale([object()]), Scale(1).init(), ValueError, "is a object, which is not written"),
+        (nn.BatchNorm(2), nn.Dense(2, 3).init(), ValueError, r"save: params has W \(3, 2\), b"),
         (Forgetful(3), Forgetful(3).init(), ValueError, "cannot be made again from its settings"),
         (
             nn.BatchNorm(1),
@@ -202,6 +263,39 @@ def test_what_cannot_be_saved(path, model, params, error, message):
     with pytest.raises(error, match=message):
         nn.save(path, model, params)
     assert os.listdir(path.parent) == []
+
+
+@pytest.mark.parametrize("name", ["numpy", "strict", "torch"])
+def test_what_is_refused_is_told_in_the_same_words_wherever_it_lives(path, name):
+    space, params = make_space(name), nn.Dense(2, 4).init()
+    there = nn.Parameters(space.array(params.vector), params.layout)
+    with pytest.raises(ValueError, match="save: params") as caught:
+        nn.save(path, nn.Dense(2, 3), there)
+    assert str(caught.value) == (
+        "save: params has W (4, 2), b (4,), expected what the model has, W (3, 2), b (3,)"
+    )
+
+
+# --- files of before ----------------------------------------------------------------------------
+
+
+def test_a_file_that_an_earlier_nnlearn_wrote(path):
+    """To the letter; another program may have sorted it, as it says nothing in JSON."""
+    text = (
+        '{"format": 2, "crc32": "cbee5370", "contents": {"model": {"layer": "Sequential", '
+        '"layers": [{"layer": "Dense", "settings": {"inputs": 1, "outputs": 2, "initializer": '
+        '{"initializer": "he"}}}, {"layer": "LeakyReLU", "settings": {"slope": 0.25}}]}, '
+        '"crc32": {"params.0.W": "144c0cf7", "params.0.b": "e5874ef0"}}}'
+    )
+    W, b = np.array([[1.5], [-2]], "float32"), np.array([0.25, 3], "float32")
+    for header in (text, json.dumps(json.loads(text), sort_keys=True)):
+        save_file({"params.0.W": W, "params.0.b": b}, path, {"nnlearn": header})
+        model, params = nn.load(path)
+        assert repr(model) == "Sequential(Dense(1, 2), LeakyReLU(slope=0.25))"
+        np.testing.assert_array_equal(params.vector, [1.5, -2, 0.25, 3])
+    nn.save(path, model, params)
+    with safe_open(path, "numpy") as file:
+        assert file.metadata()["nnlearn"] == text
 
 
 # --- files that are not whole -------------------------------------------------------------------
@@ -269,6 +363,10 @@ def rewritten(path, change, arrays=None):
             "initializer 'fill' is unknown",
         ),
         (
+            lambda h: h["contents"].update({"model": {"initializer": "np"}}),
+            r"cannot be read: the initializer 'np' is unknown",
+        ),
+        (
             lambda h: h["contents"]["model"]["layers"][0]["settings"].update({"inputs": 10**12}),
             r"'params\.0\.W' has shape \(1, 2\) .*expected \(1, 1000000000000\)",
         ),
@@ -298,6 +396,7 @@ def test_a_header_that_does_not_fit(path, small, change, message):
         (lambda a: a | {"more": np.ones(1)}, "'more' is unknown"),
         (lambda a: a | {"params.0.W": np.ones((2, 1), "f4")}, r"0\.W' has shape \(2, 1\)"),
         (lambda a: a | {"params.0.W": np.ones((1, 2), int)}, "dtype int64, expected"),
+        (lambda a: a | {"params.0.W": np.ones((1, 2), bool)}, "dtype bool, expected"),
         (
             lambda a: a | {"params.0.W": np.ones((1, 2), "f4")},
             r"array 'params\.0\.W' has another checksum",
@@ -344,13 +443,25 @@ def test_a_header_that_promises_terabytes(path):
             nn.load(path)
 
 
+def test_a_header_may_be_long_but_not_endless(path):
+    """What reads it takes many times its size: more than 16 MiB are refused before that."""
+    for length in (2**24 + 1, 2**63):
+        path.write_bytes(length.to_bytes(8, "little") + bytes(8))
+        told = f"cannot be read: its header has {length} bytes, expected at most 16777216$"
+        with pytest.raises(ValueError, match=told):
+            nn.load(path)
+    path.write_bytes((2**24).to_bytes(8, "little") + bytes(8))
+    with pytest.raises(ValueError, match="cannot be read: SafetensorError"):
+        nn.load(path)
+
+
 def test_foreign_files(path):
     for content in (b"", b"not a model", b"\x80\x04K\x01.", b"PK\x03\x04"):
         path.write_bytes(content)
         with pytest.raises(ValueError, match="cannot be read"):
             nn.load(path)
     save_file({"a": np.ones(2)}, path)
-    with pytest.raises(ValueError, match=r"it was not written by nn\.save"):
+    with pytest.raises(ValueError, match=r"cannot be read: it was not written by nn\.save$"):
         nn.load(path)
     save_file({"a": np.ones(2)}, path, {"nnlearn": "[" * 100_000})
     with pytest.raises(ValueError, match="RecursionError"):

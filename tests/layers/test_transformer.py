@@ -121,6 +121,17 @@ def test_residual(space, rng):
     np.testing.assert_array_equal(nn.to_numpy(dparams.vector), nn.to_numpy(dinner.vector))
 
 
+def test_a_gradient_that_waits_is_asked_for_once(rng):
+    """Both ways back begin with it: in a deep model asking twice would be asking 2^L times."""
+    model = nn.Residual(nn.Residual(nn.Residual(nn.Tanh())), nn.Dense(3, 3))
+    params, x = model.init(dtype="float64"), rng.normal(size=(2, 3))
+    y, backward, _ = model.forward(params, x, training=True)
+    asked = []
+    dparams, dx = backward(lambda: asked.append(1) or y)
+    dx(), [waiting() for waiting in dparams.values()]
+    assert asked == [1]
+
+
 def test_a_residual_of_nothing_doubles(rng):
     layer, x = nn.Residual(), rng.normal(size=(2, 3))
     y, backward = nn.vjp(layer, layer.init(), x, wrt=1)
@@ -288,6 +299,18 @@ def test_dropout_is_off_in_inference_and_explicit_in_training(norm, rng):
     for _ in range(2):  # one mask after attention, one after the small network
         nn.vjp(nn.Dropout(0.5), nn.Dropout(0.5).init(), x, rng=drawn)
     assert generator.bit_generator.state == drawn.bit_generator.state
+
+
+@pytest.mark.parametrize("dropout", [0.1, 0.9])
+def test_a_mask_is_drawn_for_the_whole_batch(dropout, monkeypatch, rng):
+    """In groups the same chance would fall otherwise, and on several threads in any order."""
+    block = nn.TransformerBlock(4, 2, 3, dropout=dropout)
+    params, x = placed(NUMPY, block), rng.normal(size=(3, 5, 4))
+    found = []
+    for numbers in (1 << 30, 1):
+        grouped(monkeypatch, numbers)
+        found.append(nn.vjp(block, params, x, rng=np.random.default_rng(3))[0])
+    close(found[1], found[0], 1e-12, "value")
 
 
 def test_the_gradient_goes_through_the_mask_that_was_drawn(rng):
