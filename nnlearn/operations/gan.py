@@ -80,6 +80,12 @@ def discriminator_loss(real_logits: Array, fake_logits: Array) -> Array:
     return -value, backward
 
 
+def check_kind(owner: str, kind: str) -> None:
+    """Refuse a kind of the generator's loss that is not known."""
+    if kind not in ("non-saturating", "minimax"):
+        raise ValueError(f"{owner}: kind is {kind!r}, expected 'non-saturating' or 'minimax'")
+
+
 @differentiable("fake_logits (...)")
 def generator_loss(fake_logits: Array, kind: str = "non-saturating") -> Array:
     """Loss of the generator: the share of the value that it can change, or one that teaches more.
@@ -105,10 +111,7 @@ def generator_loss(fake_logits: Array, kind: str = "non-saturating") -> Array:
     -----
     Source: eq-minimax-gradient, eq-non-saturating-gradient.
     """
-    if kind not in ("non-saturating", "minimax"):
-        raise ValueError(
-            f"generator_loss: kind is {kind!r}, expected 'non-saturating' or 'minimax'"
-        )
+    check_kind("generator_loss", kind)
     xp = array_namespace(fake_logits)
     n = count("generator_loss", "fake_logits", fake_logits.shape)
     sign = 1 if kind == "minimax" else -1

@@ -191,7 +191,7 @@ def fit_gan(
     The game of eq-gan-value; why neither waits for the other, and what it costs, see
     eq-bilinear-alternating.
     """
-    check_fit_gan(G, params_G, D, params_D, x, optimizers, steps, latent, batch_size, every)
+    check_fit_gan(G, params_G, D, params_D, x, optimizers, steps, latent, batch_size, every, kind)
     game = Game((G, params_G), (D, params_D), optimizers, x, batch_size, every, seed)
     if checkpoint is not None:
         game.identify(steps, latent, kind, noise, look)

@@ -7,6 +7,7 @@ import numpy as np
 
 from nnlearn.arrays.backend import is_floating
 from nnlearn.arrays.typing import Array
+from nnlearn.operations.gan import check_kind
 
 #: What other libraries call the arguments of `fit`, and what to do here.
 FIT_ELSEWHERE = {
@@ -115,6 +116,7 @@ def check_fit_gan(
     latent: int,
     batch_size: int,
     every: int,
+    kind: str,
 ) -> None:
     """Raise TypeError or ValueError for an argument of `fit_gan` that does not fit."""
     check_model("fit_gan", G, params_G)
@@ -136,6 +138,7 @@ def check_fit_gan(
     check_count("fit_gan", "steps", steps, 0)
     for name, value in {"latent": latent, "batch_size": batch_size, "every": every}.items():
         check_count("fit_gan", name, value, 1)
+    check_kind("fit_gan", kind)
 
 
 def check_count(caller: str, name: str, value: Any, least: int) -> None:

@@ -193,7 +193,7 @@ def test_a_distribution_is_learned():
         ({"steps": 1.5}, ValueError, "fit_gan: steps is 1.5"),
         ({"batch_size": 0}, ValueError, "fit_gan: batch_size is 0"),
         ({"every": 0}, ValueError, "fit_gan: every is 0"),
-        ({"kind": "loud"}, ValueError, "generator_loss: kind is 'loud'"),
+        ({"kind": "loud"}, ValueError, "fit_gan: kind is 'loud'"),
     ],
 )
 def test_refused(settings, error, message):
