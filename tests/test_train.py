@@ -193,6 +193,7 @@ train.main(["--network", "mlp"])
         ({"PMI_RANK": "3", "PMI_SIZE": "4"}, (3, 4)),
         ({"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "2"}, (0, 2)),
         ({"PMIX_RANK": "5"}, (5, None)),
+        ({"PMIX_RANK": "5", "PMIX_SIZE": "6"}, (5, 6)),
     ],
 )
 def test_the_launcher_is_noticed(variables, told, monkeypatch):
