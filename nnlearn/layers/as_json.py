@@ -89,11 +89,12 @@ def _subclasses(c: Any) -> Iterator[type[Layer]]:
         yield from _subclasses(inner)
 
 
-def all_layers(layer: Layer) -> Iterator[Layer]:
-    """Go through a model: itself, and every layer that it holds."""
-    yield layer
-    inside = layer.layers if isinstance(layer, Sequential) else layer.settings()
-    for setting in inside.values():
-        for inner in setting if isinstance(setting, tuple | list) else [setting]:
-            if isinstance(inner, Layer):
-                yield from all_layers(inner)
+def all_layers(value: Any) -> Iterator[Layer]:
+    """Go through a model: itself, and every layer that it holds, rows of layers included."""
+    if isinstance(value, Layer):
+        yield value
+        inside = value.layers if isinstance(value, Sequential) else value.settings()
+        value = list(inside.values())
+    if isinstance(value, tuple | list):
+        for inner in value:
+            yield from all_layers(inner)

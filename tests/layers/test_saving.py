@@ -191,15 +191,16 @@ def test_a_vector_that_lies_scattered_in_memory(path, step):
 
 def test_settings_of_every_kind(path):
     """Rows of settings, layers among them, come back as tuples, and NumPy's numbers as Python's."""
-    inner = nn.Sequential(Scale((1.0,)))
     given = [np.int64(3), np.float32(0.5), np.bool_(True), True, "text", None]
-    model = Scale([*given, (nn.initializers.he, nn.Dropout(0.5)), inner], nn.ReLU())
+    held = nn.Sequential(Own([[2], (1,)]))
+    model = Scale([*given, (nn.initializers.he, nn.Dropout(0.5)), (1, held)], nn.ReLU())
     nn.save(path, model, model.init())
-    *plain, (draw, dropout), held = nn.load(path, layers=[Scale])[0].factors
+    *plain, (draw, dropout), (_, again) = nn.load(path, layers=[Scale, Own])[0].factors
     assert plain == [3, 0.5, True, True, "text", None]
     assert [type(v) for v in plain] == [int, float, bool, bool, str, type(None)]
     assert draw is nn.initializers.he
-    assert (repr(dropout), repr(held)) == ("Dropout(0.5)", repr(inner))
+    assert repr(dropout) == "Dropout(0.5)"
+    assert again.parameters().keys() == held.parameters().keys() == {"0.p0", "0.p1"}
 
 
 def test_a_layer_of_a_layer_is_made_by_its_own_constructor(path):
