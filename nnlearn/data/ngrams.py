@@ -52,18 +52,18 @@ class NGram:
 
         They are taken from the device at once, and not one by one.
         """
-        array = np.asarray(sequence) if isinstance(sequence, list | tuple) else to_numpy(sequence)
-        symbols = [int(symbol) for symbol in array]
+        symbols: list[int] = to_numpy(sequence).tolist()
         for symbol in symbols:
-            if not 0 <= symbol < self.symbols:
+            if not (isinstance(symbol, int) and 0 <= symbol < self.symbols):
                 raise ValueError(
-                    f"NGram: a sequence holds the symbol {symbol}, expected 0 to {self.symbols - 1}"
+                    f"NGram: a sequence holds the symbol {symbol}, expected an integer from 0 to "
+                    f"{self.symbols - 1}"
                 )
         return symbols
 
     def _contexts(self, sequence: Any, t: int) -> list[tuple[int, ...]]:
         """Return the last 0, 1, ..., n - 1 symbols before t: first, its symbol again and again."""
-        last = [int(sequence[max(i, 0)]) for i in range(t - self.n + 1, t)]
+        last = [sequence[max(i, 0)] for i in range(t - self.n + 1, t)]
         return [tuple(last[len(last) - k :]) for k in range(self.n)]
 
     def probabilities(self, beginning: Any) -> Array:

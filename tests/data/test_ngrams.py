@@ -63,9 +63,17 @@ def test_what_does_not_fit():
 def test_what_is_no_symbol_is_refused():
     """-1 would count as the last symbol."""
     for symbol in (-1, 3):
-        with pytest.raises(ValueError, match=f"holds the symbol {symbol}, expected 0 to 2"):
+        message = f"holds the symbol {symbol}, expected an integer from 0 to 2"
+        with pytest.raises(ValueError, match=message):
             nn.NGram([[0, 1, symbol]], 1, 1.0, 3)
         with pytest.raises(ValueError, match=f"holds the symbol {symbol}"):
             nn.NGram([[0, 1]], 1, 1.0, 3).log_probability([0, symbol])
         with pytest.raises(ValueError, match=f"holds the symbol {symbol}"):
             nn.NGram([[0, 1]], 2, 1.0, 3).probabilities([0, symbol])
+
+
+def test_numbers_that_are_no_integers_are_refused(space):
+    """1.7 would count as 1."""
+    for sequence in ([0, 1.7], [1.0, 2.0], space.array([1.0, 2.0])):
+        with pytest.raises(ValueError, match=r"symbol [01]\.0, expected an integer from 0 to 2"):
+            nn.NGram([sequence], 1, 1.0, 3)
