@@ -75,7 +75,7 @@ def atomic_file(
             kind = {"mode": "x", "encoding": "utf-8", "newline": "\n"}
         permissions = 0o600 if path.exists() else 0o666  # until it gets the old file's; less umask
         opener = functools.partial(os.open, mode=permissions)
-        name = str(path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp"))
+        name = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         with open(name, opener=opener, **kind) as file:
             temporary = name
             yield file
@@ -113,7 +113,7 @@ def name_also(path: str | Path, other: str | Path) -> None:
     OSError
         If there is no such file, or it cannot be done.
     """
-    path, other = Path(path), Path(other)
+    other = Path(other)
     if other.exists() and os.path.samefile(path, other):
         return  # a rename of one link of a file to another would leave both
     temporary = other.with_name(f".{other.name}.{secrets.token_hex(4)}.tmp")

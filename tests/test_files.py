@@ -109,6 +109,16 @@ def test_a_new_file_has_the_permissions_that_the_umask_leaves_and_an_old_one_its
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_while_a_private_file_is_written_anew_nobody_else_may_read_it(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o600)
+    with atomic_file(path, text=True) as file:
+        file.write("new")
+        (temporary,) = set(tmp_path.iterdir()) - {path}
+        assert stat.S_IMODE(temporary.stat().st_mode) == 0o600
+
+
 # --- the file before, other names, leftovers ------------------------------------------------------
 
 
@@ -160,6 +170,22 @@ def test_a_failure_between_the_two_names_loses_neither(tmp_path, monkeypatch, li
     assert sorted(os.listdir(tmp_path)) == ["file", "previous"]
 
 
+def test_a_second_name_is_made_beside_the_first_one(tmp_path, monkeypatch):
+    """Where the process works may be read only, or another file system."""
+    work, folder, replace = tmp_path / "work", tmp_path / "folder", os.replace
+    work.mkdir()
+    folder.mkdir()
+    monkeypatch.chdir(work)
+    seen = []
+    monkeypatch.setattr(
+        os, "replace", lambda a, b: seen.append(os.path.dirname(a)) or replace(a, b)
+    )
+    (folder / "file").write_text("a")
+    name_also(str(folder / "file"), str(folder / "other"))
+    assert seen == [str(folder)]
+    assert (folder / "other").read_text() == "a"
+
+
 def test_a_file_has_a_second_name_already(tmp_path):
     """Renaming one link of a file to another does nothing, and would leave a third."""
     path, other = tmp_path / "file", tmp_path / "other"
@@ -200,6 +226,36 @@ def test_a_device_that_is_full(tmp_path, monkeypatch):
         with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
             write_atomically(path, b"new" * 100_000)
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("file", "old")]
+
+
+def test_the_folder_is_closed_again(tmp_path, monkeypatch):
+    """Else a long training would run out of open files."""
+    folders, fsync = [], os.fsync
+
+    def synced(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            folders.append(handle)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    write_atomically(tmp_path / "file", "new")
+    (handle,) = folders
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
+
+
+def test_a_folder_that_may_not_be_read_need_not_be_synced(tmp_path, monkeypatch):
+    """As on Windows, where no folder can be opened."""
+    opened = os.open
+
+    def refuse(name, *args, **kw):
+        if os.path.isdir(name):
+            raise PermissionError(errno.EACCES, "Permission denied", str(name))
+        return opened(name, *args, **kw)
+
+    monkeypatch.setattr(os, "open", refuse)
+    write_atomically(tmp_path / "file", "new")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("file", "new")]
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
