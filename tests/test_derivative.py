@@ -154,6 +154,39 @@ def test_several_outputs(space, rng):
             close(nn.to_numpy(gradients[i]), measured, 1e-8, f"gradient {i} of {len(given)}")
 
 
+def test_of_several_scalars_only_the_first_counts_as_one():
+    f = nn.record(lambda x: ((x * x).sum(), (5 * x).sum(), x))
+    _, backward = nn.vjp(f, np.array([1.0, 2.0]))
+    assert backward().tolist() == [2, 4]
+    assert backward(0.0).tolist() == [0, 0]
+
+
+def test_of_nothing_the_gradient_is_nothing(space):
+    x = space.array(np.zeros((0, 3)))
+    value, backward = nn.vjp(nn.tanh, x)
+    assert backward(value).shape == (0, 3)
+
+
+def test_each_gradient_has_the_dtype_of_its_argument(space, rng):
+    """Though all is computed in the widest of them; of parameters as of arrays."""
+    arrays = rng.normal(size=(2, 3)), rng.normal(size=(4, 3)), rng.normal(size=4)
+    dtypes = ["float32", "float64", "float32"]
+    placed = [space.array(a, dtype) for a, dtype in zip(arrays, dtypes, strict=True)]
+    exact = [space.array(nn.to_numpy(a), "float64") for a in placed]
+    value, backward = nn.vjp(nn.dense, *placed)
+    assert str(value.dtype).endswith("float64")
+    expected = nn.vjp(nn.dense, *exact)[1](value)
+    for ours, theirs, dtype in zip(backward(value), expected, dtypes, strict=True):
+        assert str(ours.dtype).endswith(dtype)
+        close(nn.to_numpy(ours), nn.to_numpy(theirs), 1e-6, "gradient")
+    layer = nn.Dense(3, 4)
+    params = nn.Parameters(space.array(rng.normal(size=16), "float64"), {"W": (4, 3), "b": (4,)})
+    value, backward = nn.vjp(layer, params, placed[0])
+    dparams, dx = backward(value)
+    assert str(dparams.vector.dtype).endswith("float64")
+    assert str(dx.dtype).endswith("float32")
+
+
 def test_a_scalar_needs_no_gradient(space):
     x = space.array([1.0, 2.0])
     target = space.array([0.0, 0.0])
