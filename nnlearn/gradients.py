@@ -94,7 +94,7 @@ def output_gradients(name: str, value: Any, dvalues: Sequence[Any]) -> list[Arra
     for i, v in enumerate(values):
         xp = array_namespace(v)
         if i >= len(dvalues):
-            dvalues.append((xp.ones_like if v.shape == () and i == 0 else xp.zeros_like)(v))
+            dvalues.append((xp.zeros_like if i else xp.ones_like)(v))  # the first is one number
         elif not hasattr(dvalues[i], "shape"):
             dvalues[i] = xp.asarray(dvalues[i], dtype=v.dtype, device=v.device)
         elif dvalues[i].dtype != v.dtype:
