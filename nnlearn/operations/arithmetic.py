@@ -231,7 +231,7 @@ def item(a: Any, key: Any) -> Array:
 def _with_new_axes(a: Array, key: tuple[Any, ...]) -> Any:
     """Take elements, and put axes of size 1 between them, where the standard lets nobody write."""
     xp = array_namespace(a)
-    y, backward = item.forward(a, tuple(part for part in key if part is not None) or ...)
+    y, backward = item.forward(a, tuple(part for part in key if part is not None))
     return a[key], lambda dy: backward(xp.reshape(dy, y.shape))[0]()
 
 

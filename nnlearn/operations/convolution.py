@@ -162,7 +162,7 @@ def _kept(image: tuple[int, ...], kernel: tuple[int, ...], mode: str) -> Any:
         return slice(None), slice(None)
     if mode == "same":
         first = [(k - 1) // 2 for k in kernel]
-        return tuple(slice(f, f + size) for f, size in zip(first, image, strict=True))
+        return [slice(f, f + size) for f, size in zip(first, image, strict=True)]
     if mode != "valid":
         raise ValueError(f"convolve2d: mode is {mode!r}, expected 'full', 'same' or 'valid'")
     larger, smaller = max(image, kernel), min(image, kernel)
@@ -171,4 +171,4 @@ def _kept(image: tuple[int, ...], kernel: tuple[int, ...], mode: str) -> Any:
             f"convolve2d: I has shape {image} and K {kernel}, expected one that holds the other "
             "in mode 'valid'"
         )
-    return tuple(slice(small - 1, large) for small, large in zip(smaller, larger, strict=True))
+    return [slice(small - 1, large) for small, large in zip(smaller, larger, strict=True)]

@@ -187,7 +187,7 @@ OPERATIONS = {
     if hasattr(path, "signature") and path.__module__ == module.__name__
 }
 SETTINGS = {
-    "leaky_relu": [{"slope": 0.2}, {"slope": 0}, {"slope": 1.5}, {"slope": -0.5}],
+    "leaky_relu": [{}, *({"slope": slope} for slope in (0.2, 0, 1.5, -0.5, np.float64(0.3)))],
     "max_pool2d": [{}, {"size": 3, "stride": 2}, {"size": (1, 2)}, {"size": 5, "stride": 1}],
 }
 
@@ -250,6 +250,38 @@ def test_an_operation_asks_where_its_arrays_are(rng):
         assert operation.__name__ == operation.plain.__name__ == name
     a = rng.normal(size=(2, 3))
     np.testing.assert_array_equal(nn.sigmoid(a), nn.sigmoid.plain(a))
+
+
+def test_a_path_is_taken_by_arrays_that_are_fused(space):
+    """And by no others; where no array comes, the derivation says what is missing."""
+
+    @nn.differentiable("a (...)")
+    def times(a, factor=2.0):
+        """Product with a number."""
+        return factor * a, lambda dy: factor * dy
+
+    @nn.differentiable
+    def elsewhere(a, factor=2.0):
+        return -factor * a, lambda dy: -factor * dy
+
+    either = few_kernels.with_fused(times, elsewhere)
+    sign = -1 if space.name == "cupy" else 1
+    for settings, factor in (({}, 2), ({"factor": 3}, 3)):
+        value, backward = nn.vjp(either, space.array([0.5]), **settings)
+        assert nn.to_numpy(value) == sign * factor * 0.5
+        assert nn.to_numpy(backward(space.array([1.0]))) == sign * factor
+    assert (either.__name__, either.__doc__) == ("times", "Product with a number.")
+    with pytest.raises(TypeError, match="times: a is a NoneType, expected a floating-point array"):
+        either()
+
+
+@pytest.mark.parametrize("path", ["fused", "plain"])
+def test_the_largest_may_stand_at_any_place_of_a_window(space, path):
+    """Also of one with more places than a kernel has room for arguments."""
+    x = space.array(np.eye(50)[:, None, :, None])
+    y, backward = getattr(nn.max_pool2d, path).forward(x, (1, 50))
+    np.testing.assert_array_equal(nn.to_numpy(y), np.ones((50, 1, 1, 1)))
+    np.testing.assert_array_equal(nn.to_numpy(backward(y)[0]()), nn.to_numpy(x))
 
 
 def test_an_operation_launches_as_many_kernels_as_its_docstring_says():

@@ -123,16 +123,22 @@ def test_all_arguments_of_a_game_at_once(game):
     nn.check_gradients(value, params_G, params_D, z, real, samples=10)
 
 
-def test_arrays_of_parameters_by_name(rng):
-    """A penalty on some weights beside a model: both are uses of the same parameters."""
+@pytest.mark.parametrize("first", ["penalty", "model"])
+def test_arrays_of_parameters_by_name(first, rng):
+    """A penalty on some weights beside a model: both are uses of the same parameters.
+
+    In either order, what batch normalization is to remember comes with the gradient.
+    """
     model = nn.Sequential(nn.Dense(3, 4), nn.BatchNorm(4), nn.Tanh(), nn.Dense(4, 2))
     params = model.init(seed=0, dtype="float64")
     x, target = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
 
     @nn.record
     def loss(params, x, target):
+        y = model(params, x) if first == "model" else None
         penalty = (params["0.W"] ** 2).sum() + (params["3.W"] ** 2).mean()
-        return nn.mean_squared_error(model(params, x), target) + 0.5 * penalty
+        y = model(params, x) if y is None else y
+        return nn.mean_squared_error(y, target) + 0.5 * penalty
 
     grads = nn.vjp(loss, params, x, target, wrt=0)[1]()
     y, backward = nn.vjp(model, params, x, wrt=0)

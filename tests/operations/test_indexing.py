@@ -50,6 +50,7 @@ KEYS = {
     "nothing": (slice(2, 2), ...),
     "a new axis": (None, ...),
     "new axes": (..., None, None),
+    "new axes between": (0, None, ..., slice(1, 3), None),
     "all": ...,
     "the end and the beginning": (0, ..., -1),
     "a mask": np.arange(24).reshape(3, 2, 4) % 7 < 3,
@@ -140,6 +141,20 @@ def test_whole_numbers_of_numpy_are_whole_numbers():
         assert (da[key] == 1).all()
 
 
+def test_what_is_taken_by_name_by_integers_and_by_slices_is_a_view():
+    a = np.arange(6.0).reshape(3, 2)
+    for key in (1, np.int64(1), (slice(1, 3), 1), (None, 0), (..., None)):
+        assert np.shares_memory(arithmetic.item(a, key), a), key
+    params = nn.Dense(2, 3).init(seed=0)
+    assert np.shares_memory(arithmetic.item(params, "W"), params.vector)
+
+
+def test_a_number_gets_axes(space):
+    value, backward = nn.vjp(arithmetic.item, space.array(2.5), (None, None))
+    np.testing.assert_array_equal(nn.to_numpy(value), [[2.5]])
+    np.testing.assert_array_equal(nn.to_numpy(backward(space.array([[3.0]]))), 3.0)
+
+
 def test_parameters_by_their_names(space):
     model = nn.Sequential(nn.Dense(2, 3), nn.Tanh())
     params = model.init(seed=0, dtype="float64")
@@ -169,11 +184,15 @@ def test_transpose(space, shape, dtype, seed):
     agree(space, arithmetic.transpose, [a], literal, by_torch, dtype=dtype)
 
 
-@given(shape=st.sampled_from([(3, 4), (-1,), (4, -1), (2, 1, 6), (3, 2, 2)]), layout=layouts)
-def test_reshape(space, shape, layout):
+@given(
+    shape=st.sampled_from([(3, 4), (-1,), (4, -1), (2, 1, 6), (3, 2, 2)]),
+    one_by_one=st.booleans(),
+    layout=layouts,
+)
+def test_reshape(space, shape, one_by_one, layout):
     @nn.differentiable
     def reshaped(a):
-        return arithmetic.reshape.forward(a, *shape)
+        return arithmetic.reshape.forward(a, *(shape if one_by_one else (shape,)))
 
     def literal(a):  # row by row, whatever the order in memory
         y = np.empty(np.empty(12).reshape(shape).shape)
@@ -183,3 +202,19 @@ def test_reshape(space, shape, layout):
 
     a = np.random.default_rng(0).normal(size=(2, 3, 2))
     agree(space, reshaped, [a], literal, lambda a: a.reshape(shape), layout=layout)
+
+
+def test_reshape_to_no_axes(space):
+    a = space.array([[2.5]])
+    for shape in ((), ((),)):
+        value, backward = nn.vjp(arithmetic.reshape, a, *shape)
+        assert value.shape == ()
+        np.testing.assert_array_equal(nn.to_numpy(backward(3.0)), [[3.0]])
+
+
+def test_a_shape_beside_other_sizes_is_refused(space):
+    """Which of them would count?"""
+    a = space.array(np.ones((2, 3)))
+    for shape in (((3, 2), 1), (1, (3, 2))):
+        with pytest.raises((TypeError, ValueError)):
+            arithmetic.reshape(a, *shape)
