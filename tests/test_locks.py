@@ -2,10 +2,14 @@
 
 import errno
 import os
+import platform
 import signal
+import stat
 import subprocess
 import sys
 import threading
+import types
+from pathlib import Path
 
 import pytest
 
@@ -133,3 +137,135 @@ def test_it_writes_through_no_link(path):
     with pytest.raises(OSError, match=r"\.file\.lock"), locked(path):
         pytest.fail("it followed the link")
     assert precious.read_text() == "not to be cut"
+
+
+# --- who has it ----------------------------------------------------------------------------------
+
+
+def ours():
+    return f"process {os.getpid()} on {platform.node()}"
+
+
+def test_what_a_killed_process_has_left_is_not_told_of_the_next(path):
+    beside = path.with_name(".file.lock")
+    beside.write_text("x" * 300)
+    with locked(path):
+        assert beside.read_text() == ours()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other locks")
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (b"", "another process"),  # its disk is full
+        (b"caf\xff", "caf\N{REPLACEMENT CHARACTER}"),
+        (b"x" * 300, "x" * 200),
+    ],
+)
+def test_who_has_it_is_told_as_far_as_it_can_be_read(path, written, told):
+    import fcntl
+
+    with open(path.with_name(".file.lock"), "wb") as other:
+        other.write(written)
+        other.flush()
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError) as caught, locked(path):
+            pytest.fail("both have it")
+    assert f"is {path}, which {told} is writing; wait" in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other permissions")
+def test_others_may_read_who_has_it(path):
+    before = os.umask(0o022)
+    try:
+        with locked(path):
+            assert stat.S_IMODE(path.with_name(".file.lock").stat().st_mode) == 0o644
+    finally:
+        os.umask(before)
+
+
+# --- other systems -------------------------------------------------------------------------------
+
+
+def test_where_there_are_no_locks_it_goes_on_without(path, monkeypatch):
+    """As Python in a browser."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    with locked(path) as sure:
+        assert sure is False
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows takes a name away when it is closed")
+def test_the_name_is_taken_away_once(path, monkeypatch):
+    """When the lock is given back its name may be that of the next one's."""
+    taken, unlink = [], Path.unlink
+    monkeypatch.setattr(Path, "unlink", lambda self: taken.append(self.name) or unlink(self))
+    with locked(path):
+        pass
+    assert taken == [".file.lock"]
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """What Windows does: it locks bytes, keeps the names of open files, and knows no O_NOFOLLOW.
+
+    It gives the places that are locked.
+    """
+    import fcntl
+
+    places, opened, unlink = [], set(), Path.unlink
+
+    def locking(handle, mode, count):
+        assert (mode, count) == ("no wait", 1)
+        places.append(os.lseek(handle, 0, os.SEEK_CUR))
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PermissionError(errno.EACCES, "Permission denied") from error
+        opened.add(handle)
+
+    def unlink_closed(self):
+        for handle in opened:
+            try:
+                held = os.path.samestat(os.fstat(handle), self.stat())
+            except OSError:  # it is closed
+                continue
+            if held:
+                raise PermissionError(errno.EACCES, "it is open", str(self))
+        unlink(self)
+
+    double = types.SimpleNamespace(LK_NBLCK="no wait", locking=locking)
+    monkeypatch.setitem(sys.modules, "msvcrt", double)
+    monkeypatch.setattr(Path, "unlink", unlink_closed)
+    monkeypatch.delattr(os, "O_NOFOLLOW")
+    monkeypatch.setattr(sys, "platform", "win32")
+    return places
+
+
+NOT_THERE = pytest.mark.skipif(sys.platform == "win32", reason="Windows itself is another test")
+
+
+@NOT_THERE
+def test_on_windows(path, windows):
+    """A byte far behind is locked, so that others can read who has it; the name goes at the end."""
+    beside = path.with_name(".file.lock")
+    with locked(path) as sure:
+        assert sure
+        assert beside.read_text() == ours()
+        with pytest.raises(BlockingIOError, match=ours()), locked(path):
+            pytest.fail("both have it")
+        assert beside.exists()
+    assert windows == [2**30, 2**30]
+    assert os.listdir(path.parent) == []
+
+
+@NOT_THERE
+def test_on_windows_a_name_that_someone_looks_at_is_left(path, windows, monkeypatch):
+    def refuse(self):
+        raise PermissionError(errno.EACCES, "it is open", str(self))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with locked(path):
+        pass
+    assert os.listdir(path.parent) == [".file.lock"]
+    with locked(path) as sure:  # and locks nothing
+        assert sure
