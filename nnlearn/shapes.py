@@ -19,7 +19,7 @@ from nnlearn.arrays.typing import Array
 
 _ARRAY = re.compile(r"(?P<name>\w+)(?P<integer> int)? \((?P<dims>[^()]*)\)")
 _DIMENSION = re.compile(r"(\d*)([A-Za-z]?'?)(\+?)")
-_LEADING = "...", "...'"
+_LEADING = {"...", "...'"}
 _REMEMBERED = 256  # forms of arguments, for each operation
 
 
@@ -91,14 +91,14 @@ class Signature:
         match = _ARRAY.fullmatch(part)
         dims = [d.strip() for d in match["dims"].split(",") if d.strip()] if match else []
         leading = dims.pop(0) if dims and dims[0] in _LEADING else ""
-        read = [_DIMENSION.fullmatch(d) for d in dims]
-        if match is None or not all(d is not None and (d[1] or d[2]) for d in read):
+        read = [d for d in map(_DIMENSION.fullmatch, dims) if d is not None and (d[1] or d[2])]
+        if match is None or len(read) < len(dims):
             raise ValueError(
                 f"{self.operation}: the shapes {text!r} cannot be read, expected such as "
                 "'x (..., D), labels int (...) -> z (..., M)'"
             )
-        sizes = tuple((int(d[1] or 1), d[2]) for d in read if d is not None)
-        some = frozenset(d[2] for d in read if d is not None and d[3])
+        sizes = tuple((int(d[1] or 1), d[2]) for d in read)
+        some = frozenset(d[2] for d in read if d[3])
         return Declared(match["name"], match["integer"] is not None, leading, sizes, some)
 
     def check(
@@ -193,13 +193,15 @@ class Signature:
         if dots:
             count = len(shape) - len(declared.dims)
             fits = count >= 0 and sizes.setdefault(dots, shape[:count]) == shape[:count]
-            rest = shape[max(count, 0) :]
+            rest = shape[count:]
         fits = fits and all(map(_fits, declared.dims, rest, [sizes] * len(rest)))
         if not (fits and all(sizes[letter] for letter in declared.some)):
             known = [
                 f"{d} = {before[d]} of {self._first(d)}" for d in declared.letters if d in before
             ]
-            known += [f"{d} ≥ 1" for d in declared.letters if d in declared.some - before.keys()]
+            known += [
+                f"{d} ≥ 1" for d in declared.letters if d in declared.some and not before.get(d)
+            ]
             raise ValueError(
                 f"{self.operation}: {declared.name} has shape {shape}, expected {declared}"
                 + (f" with {', '.join(known)}" if known else "")

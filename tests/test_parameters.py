@@ -94,6 +94,28 @@ def test_copies_are_independent_and_stay_where_they_are(space):
         assert values(params["0.b"]) == [6, 7]
 
 
+def test_a_state_is_taken_over_where_both_have_one():
+    def stateful(value):
+        state = nn.Parameters(np.full(2, value), {"0.mean": (1,), "0.variance": (1,)})
+        return nn.Parameters(np.full(1, value), {"0.b": (1,)}, state)
+
+    without = nn.Parameters(np.full(1, 5.0), {"0.b": (1,)})
+    params = stateful(1.0)
+    params.assign(without)
+    assert (values(params.vector), values(params.state.vector)) == ([5], [1, 1])
+    without.assign(stateful(2.0))
+    assert (values(without.vector), without.state) == ([2], None)
+    gradient = {"0.b": lambda: np.full(1, 7.0)}
+    for state, expected in (
+        (None, [1, 1]),
+        ({}, [1, 1]),
+        ({"0.variance": np.full(1, 3.0), "0.h": np.ones(4)}, [1, 3]),
+    ):
+        filled = params.filled(gradient, state)
+        assert (values(filled.vector), values(filled.state.vector)) == ([7], expected)
+    assert values(params.state.vector) == [1, 1]
+
+
 def test_assign_keeps_the_vector(space):
     params, other = numbered(space), numbered(space)
     other.vector[...] = other.vector + 1
@@ -184,10 +206,31 @@ def test_what_is_not_there_says_where_it_is():
     with pytest.raises(AttributeError, match=r"no attribute 'b'; the arrays .* params\['b'\]"):
         _ = params.b
     assert not hasattr(params, "__array__")
+    for count in (12, 13):
+        many = nn.Parameters(np.ones(count), {f"{i}.b": (1,) for i in range(count)})
+        with pytest.raises(AttributeError, match=r"params\['11\.b'\]" + ", …" * (count > 12) + "$"):
+            _ = many.b
     for again in (copy.deepcopy(params), pickle.loads(pickle.dumps(params))):
         assert values(again["b"]) == [1, 1]
         again["b"] = 0.0
         assert values(again.vector) == [0, 0]
+
+
+def test_what_python_looks_for_is_answered_shortly():
+    """Notebooks and copies ask for much that begins with _, and of objects that are half made."""
+    params, half_made = nn.Parameters(np.ones(2), {"b": (2,)}), object.__new__(nn.Parameters)
+    for asked in (params, half_made):
+        for name in ("_repr_svg_", "__deepcopied__"):
+            with pytest.raises(AttributeError, match=f"^{name}$"):
+                getattr(asked, name)
+    for name in ("layout", "vector", "anything"):
+        with pytest.raises(AttributeError):
+            getattr(half_made, name)
+
+
+def test_shapes_of_any_kind_are_tuples():
+    layout = Layout({"a": [2, 3], "b": range(1, 2)})
+    assert layout.shapes == {"a": (2, 3), "b": (1,)}
 
 
 @given(shapes=st.lists(st.lists(st.integers(0, 3), max_size=3).map(tuple), max_size=5))
@@ -207,6 +250,10 @@ def test_checksum(space):
     assert len({checksum(b) for b in different}) == len(different)
     assert checksum(a, a) != checksum(a)
     assert checksum(a[::2]) == checksum(a[::2].copy())
+    assert checksum(np.zeros((0, 3))) != checksum(np.zeros((3, 0)))
+    # what stands in files that were written before: it is never another
+    assert checksum(a) == "55abf0e1"
+    assert checksum(a, np.zeros((0, 3), "float32")) == "1a71f954"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Shapes: the one-line form is understood, and what does not fit is said in full."""
 
+from types import SimpleNamespace
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -43,6 +45,8 @@ def test_what_fits(text, shapes):
     [
         ("a (N, 3)", [(7, 4)], "f: a has shape (7, 4), expected (N, 3)"),
         ("a (N, N)", [(2, 3)], "f: a has shape (2, 3), expected (N, N)"),
+        ("a (N, 1)", [(2, 2)], "f: a has shape (2, 2), expected (N, 1)"),
+        ("a (H), b (2H)", [(3,), (5,)], "f: b has shape (5,), expected (2H,) with H = 3 of a"),
         ("a ()", [(1,)], "f: a has shape (1,), expected ()"),
         ("a (D), b (D)", [(2,), (3,)], "f: b has shape (3,), expected (D,) with D = 2"),
         ("a (D), b (D), c (D)", [(2,), None, (3,)], "f: c has shape (3,), expected (D,)"),
@@ -65,6 +69,9 @@ def test_kinds():
         check("a (N)", (2,), dtype=bool)
     with pytest.raises(TypeError, match=r"f: a is a tuple, expected .*nn\.asarray makes one"):
         Signature("f", "a (N)").check([(1.0, 2.0)])
+    for half in (SimpleNamespace(shape=(2,)), SimpleNamespace(dtype=np.dtype(float))):
+        with pytest.raises(TypeError, match=r"f: a is a SimpleNamespace, expected .* array; nn.as"):
+            Signature("f", "a (N)").check([half])
 
 
 def test_arguments_by_name_are_checked_too():
@@ -112,9 +119,14 @@ def test_a_form_that_fitted_once_is_known_and_its_sizes_are_the_callers_own():
         assert sizes == {"N": 3, "D": 2}
         sizes["D"] = 7  # must not be remembered
     assert signature.check([x], {"labels": labels}) == {"N": 3, "D": 2}
+    assert signature.check([x]) == {"N": 3, "D": 2}
     for wrong in (labels[:2], labels[:, None], labels.astype("float32"), [0, 0, 0]):
-        with pytest.raises((ValueError, TypeError), match="f: labels"):
-            signature.check([x, wrong])
+        for args, keywords in (([x, wrong], None), ([x], {"labels": wrong})):
+            with pytest.raises((ValueError, TypeError), match="f: labels"):
+                signature.check(args, keywords)
+    known = signature.fit([x, labels], {})
+    assert signature.fit([x[:2], labels[:2]], {}) is not known
+    assert signature.fit([x.copy(), labels.copy()], {}) is known  # it was not looked at again
     for N in range(1000):  # many forms: they are forgotten, not kept for ever
         assert signature.check([np.zeros((N, 1)), np.zeros(N, int)]) == {"N": N, "D": 1}
     assert len(signature._fitting) <= 256
@@ -133,11 +145,15 @@ def test_other_leading_dimensions_and_sizes_of_at_least_one():
     for text, shape, message in (
         ("a (..., K+)", (3, 0), "f: a has shape (3, 0), expected (..., K) with K ≥ 1"),
         ("a (P+, Q)", (0, 2), "f: a has shape (0, 2), expected (P, Q) with P ≥ 1"),
+        ("a (P+, P)", (2, 3), "f: a has shape (2, 3), expected (P, P) with P ≥ 1"),
     ):
         with pytest.raises(ValueError, match="has shape") as caught:
             check(text, shape)
         assert str(caught.value) == message
         tally.count("bad inputs refused")
+    for K, other, known in ((0, 0, "K = 0 of a, K ≥ 1"), (3, 2, "K = 3 of a")):
+        with pytest.raises(ValueError, match=rf"b has shape \({other},\), .* with {known}$"):
+            check("a (K), b (K+)", (K,), (other,))
     with pytest.raises(
         ValueError, match=r"c has shape \(4,\), expected \(...',\) with ...' = \(5,"
     ):
@@ -160,9 +176,26 @@ def test_none_stands_only_for_what_may_be_left_out(call):
 def test_mixed_dtypes_are_taken_for_the_widest():
     signature = Signature("f", "x (N), labels int (N), b (N)")
     x, labels, b = np.ones(2, "float32"), np.zeros(2, "int8"), np.ones(2)
-    (wide, same, other), keywords = signature.fitting((x, labels, b), {})
+    args, keywords = signature.fitting((x, labels, b), {})
+    wide, same, other = args
     assert (wide.dtype, same is labels, other is b, keywords) == ("float64", True, True, {})
+    assert isinstance(args, tuple)
+    args, keywords = signature.fitting((b,), {"labels": labels, "b": x})
+    assert args[0] is b
+    assert keywords["labels"] is labels
+    assert keywords["b"].dtype == "float64"
     args, keywords = signature.fitting((x, labels), {"b": b, "more": 1})
     assert (args[0].dtype, keywords) == ("float64", {"b": b, "more": 1})
     args = (x, labels, x)
     assert signature.fitting(args, {})[0] is args
+
+
+def test_values_have_the_shapes_behind_the_arrow():
+    signature = Signature("f", "x (N, D) -> y (N), z (D)")
+    sizes = signature.check([np.ones((3, 2))])
+    signature.check_values((np.ones(3), np.ones(2)), sizes)
+    with pytest.raises(ValueError, match=r"f: z has shape \(3,\), expected \(D,\) with D = 2 of x"):
+        signature.check_values((np.ones(3), np.ones(3)), sizes)
+    with pytest.raises(ValueError, match="shorter"):
+        signature.check_values(np.ones(3), sizes)
+    Signature("f", "x (N, D) -> y (N)").check_values(np.ones(3), sizes)

@@ -205,6 +205,19 @@ def test_the_states_of_an_lstm_have_their_names(space, rng):
     close(nn.to_numpy(first), nn.to_numpy(expected), 1e-14, "from given states")
 
 
+def test_a_cell_state_that_nobody_sees_says_nothing(space, rng):
+    """Its gradient is that of zeros, to the bit: in float32, nothing is done in float64."""
+    layer = nn.LSTM(3, 4)
+    params = layer.init(seed=0)
+    params = nn.Parameters(space.array(params.vector), params.layout)
+    x = space.array(rng.normal(size=(5, 2, 3)), "float32")
+    y, backward = nn.vjp(layer, params, x, wrt=1)
+    zeros = space.xp.zeros_like(y[0, ...])
+    _, backward_operation = nn.vjp(nn.lstm, x, zeros, zeros, *params.values(), wrt=0)
+    expected = backward_operation(y, space.xp.zeros_like(y))
+    np.testing.assert_array_equal(nn.to_numpy(backward(y)), nn.to_numpy(expected))
+
+
 def test_a_memory_of_one_layer_says_nothing_of_another(rng):
     """The others start as ever, whatever theirs and its names have in common."""
     inner = nn.Sequential(nn.RNN(2, 2), nn.RNN(2, 2))
