@@ -23,7 +23,7 @@ BROWSERS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 #: kernels of OpenBLAS that use AVX-512
-WIDE_KERNELS = ("SkylakeX", "Cooperlake", "SapphireRapids")
+WIDE_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
 PRODUCT = """
 import time
 import numpy as np
