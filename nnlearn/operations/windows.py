@@ -62,7 +62,7 @@ class Windows:
         operation: str,
         shape: tuple[int, ...],
         size: Pair,
-        stride: Pair = 1,
+        stride: Pair,
         padding: Pair = 0,
     ) -> None:
         self.size = pair(operation, "size", size, 1)

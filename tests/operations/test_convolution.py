@@ -207,6 +207,12 @@ def test_im2col_and_its_transpose(space, geometry, dtype, layout, seed):
         assert math.isclose(np.sum(image * u), inner, rel_tol=1e-9, abs_tol=1e-10)
 
 
+def test_im2col_takes_each_place_and_no_border_unless_said(space):
+    x = space.array(np.arange(24.0).reshape(1, 4, 6, 1))
+    alone, said = nn.im2col(x, 2), nn.im2col(x, 2, stride=1, padding=0)
+    np.testing.assert_array_equal(nn.to_numpy(alone), nn.to_numpy(said))
+
+
 @given(geometry=geometries(), seed=seeds)
 def test_sliding_windows_are_the_same_on_every_namespace(space, geometry, seed):
     shape, (P, Q, *_), stride, _ = geometry

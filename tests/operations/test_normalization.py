@@ -1,5 +1,7 @@
 """Normalization: loops, PyTorch and finite differences agree."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -139,6 +141,38 @@ def test_moments(space, rng):
     close(nn.to_numpy(centered), x - x.mean(), 1e-14, "centered")
 
 
+@given(n=st.integers(1, 20), c=st.floats(-1e7, 1e7), dtype=dtypes)
+def test_the_mean_of_a_constant_is_that_constant(space, n, c, dtype):
+    """Whatever rounding makes of the sum."""
+    x = np.full((n, 2), c, dtype)
+    for axis in (0, (0, 1)):
+        mean, variance, centered = map(nn.to_numpy, moments(space.array(x), axis))
+        np.testing.assert_array_equal(mean, np.full(mean.shape, x[0, 0]))
+        np.testing.assert_array_equal(variance, np.zeros(mean.shape))
+        np.testing.assert_array_equal(centered, np.zeros(x.shape))
+
+
+def test_along_the_last_axis_unless_said(space, rng):
+    x = space.array(rng.normal(size=(2, 3, 4)))
+    alone, said = (nn.to_numpy(nn.standardize(x, **axis)) for axis in ({}, {"axis": -1}))
+    np.testing.assert_array_equal(alone, said)
+
+
+def test_a_number_of_numpy_widens_nothing(space, rng):
+    x, gamma, beta = (space.array(rng.normal(size=s), "float32") for s in ((4, 3), (3,), (3,)))
+    for operation, args in (
+        (nn.standardize, (x,)),
+        (nn.batch_norm, (x, gamma, beta)),
+        (nn.layer_norm, (x, gamma, beta)),
+    ):
+        (value, backward), (same, backward_same) = (
+            nn.vjp(operation, *args, wrt=0, eps=eps) for eps in (np.float64(EPS), EPS)
+        )
+        for a, b in ((value, same), (backward(value), backward_same(same))):
+            assert str(a.dtype).endswith("float32")
+            np.testing.assert_array_equal(nn.to_numpy(a), nn.to_numpy(b))
+
+
 @pytest.mark.parametrize("norm", [nn.batch_norm, nn.layer_norm])
 def test_a_large_mean_costs_no_digits(norm, rng):
     """x - μ first: the mean of squares less the square of the mean would lose everything."""
@@ -153,6 +187,22 @@ def test_constant_input_has_finite_gradients(space, norm):
     y, backward = nn.vjp(norm, x, gamma, beta)
     np.testing.assert_array_equal(nn.to_numpy(y), np.ones((3, 3)))
     assert all(np.isfinite(nn.to_numpy(g)).all() for g in backward(x))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((0, 2), 0), ((2, 0), -1), ((2, 0), (0, 1)), ((2, 0, 3), (0, 1))]
+)
+def test_a_mean_of_nothing_is_refused(space, shape, axis):
+    """Before any is taken: a warning is an error here."""
+    along = [shape[i] for i in np.atleast_1d(axis)]
+    message = re.escape(f"standardize: x, over these axes, has shape {tuple(along)}, expected")
+    with pytest.raises(ValueError, match=message):
+        nn.standardize(space.array(np.ones(shape)), axis)
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((0, 2), -1), ((2, 0), 0), ((2, 0, 3), (0, 2))])
+def test_no_mean_at_all_is_none_of_nothing(space, shape, axis):
+    assert nn.standardize(space.array(np.ones(shape)), axis).shape == shape
 
 
 def test_what_does_not_fit():

@@ -37,7 +37,7 @@ def test_sinusoids(space, steps, width, start, dtype):
 
 
 def test_sinusoids_of_the_current_backend(backend):
-    waves = nn.sinusoids(3, 4)
+    waves = nn.sinusoids(np.int64(3), 4)
     assert backend.holds(waves)
     assert str(waves.dtype).endswith("float32")
     assert nn.to_numpy(waves)[0].tolist() == [0, 1, 0, 1]

@@ -73,5 +73,13 @@ def test_dropout_refuses_what_is_no_probability(p):
 
 
 def test_dropout_needs_a_generator():
-    with pytest.raises(TypeError, match=r"dropout: rng is None.*rng=\.\.\."):
-        nn.dropout(np.ones(3), 0.5, None)
+    for rng in (None, 7):  # a seed is none
+        with pytest.raises(TypeError, match=rf"dropout: rng is {rng}, .*rng=\.\.\."):
+            nn.dropout(np.ones(3), 0.5, rng)
+
+
+def test_a_probability_of_numpy_widens_nothing(space):
+    x = space.array(np.ones(9), "float32")
+    ours, same = (nn.dropout(x, p, np.random.default_rng(1)) for p in (np.float64(0.3), 0.3))
+    assert str(ours.dtype).endswith("float32")
+    np.testing.assert_array_equal(nn.to_numpy(ours), nn.to_numpy(same))

@@ -87,6 +87,7 @@ def test_the_size_is_undone_by_the_convolution(size, kernel, s, p):
     large = nn.transposed_size(size, kernel, s, p)
     if large >= 1 and large + 2 * p >= kernel:
         assert nn.output_size(large, kernel, s, p) == size
+    assert nn.transposed_size(size, kernel) == size + kernel - 1  # a stamp at each, and no border
 
 
 @given(
