@@ -33,6 +33,7 @@ def test_it_runs_and_names_everything():
     ("kernels", "avx512", "wide", "advised"),
     [
         ("Haswell", True, 0.5, True),
+        ("Haswell", True, 0.9, True),
         ("Haswell", True, 0.95, False),  # not worth it
         ("Haswell", False, 0.5, False),
         ("SkylakeX", True, 0.5, False),
@@ -135,8 +136,16 @@ def test_the_processor_of_another_system(monkeypatch, tmp_path):
         monkeypatch.setattr(platform, "processor", lambda processor=processor: processor)
         monkeypatch.setattr(os, "sysconf_names", {}, raising=False)
         assert doctor.processor().value == f"{name}, 7 cores, memory unknown"
-    monkeypatch.delattr(os, "sysconf", raising=False)
+    for name in ("sysconf", "sysconf_names"):
+        monkeypatch.delattr(os, name, raising=False)
     assert doctor.processor().value.endswith("memory unknown")
+
+
+def test_what_linux_tells_is_read_alike_in_every_locale():
+    """Python says where it would take the encoding of the locale."""
+    asked = "from nnlearn import doctor; warnings.simplefilter('error'); doctor.processor()"
+    command = [sys.executable, "-X", "warn_default_encoding", "-c", f"import warnings; {asked}"]
+    subprocess.run(command, check=True)
 
 
 def test_a_gpu_without_trouble_needs_no_advice(monkeypatch):
@@ -249,6 +258,21 @@ def test_the_advice_is_printed_once(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "examine", lambda: findings[:1])
     doctor.main()
     assert "Nothing to mend." in capsys.readouterr().out
+
+
+def test_what_was_found_is_seen_while_the_rest_is_looked_at(monkeypatch, tmp_path):
+    """Also where the output is a file or a pipe: to start two processes takes a while."""
+    seen, path = [], tmp_path / "told"
+
+    def examine():
+        yield doctor.Finding("a", "1")
+        seen.append(path.read_text())
+
+    monkeypatch.setattr(doctor, "examine", examine)
+    with open(path, "w") as told, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", told)
+        doctor.main()
+    assert seen == ["a          1\n"]
 
 
 def test_an_installed_package_is_told_nothing_of_the_book_s_tools(monkeypatch, tmp_path):
