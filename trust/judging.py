@@ -29,6 +29,7 @@ IMPORT = "import"
 PROCESSES = {
     "tests/arrays/test_fused.py": ("fused", "few_kernels", "few_kernels_recurrent"),
     "tests/arrays/test_memory.py": ("memory",),
+    "tests/training/test_hostile_files.py": ("archives", "checkpoints", "saving"),
     "tests/training/test_recovery.py": ("archives", "checkpoints", "files", "locks", "recovery"),
     "tests/training/test_ranks.py": ("launching", "processes", "ranks", "runs", "train"),
     "tests/test_train.py": ("launching", "networks", "train"),

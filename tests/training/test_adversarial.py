@@ -1,5 +1,9 @@
 """Training for two players: each step against PyTorch's, the history, and what it learns."""
 
+import inspect
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +12,7 @@ from witnesses import close
 
 import nnlearn as nn
 from nnlearn.training import adversarial
+from nnlearn.training.runs import shuffling_and_chance
 
 LATENT = 3
 
@@ -108,6 +113,80 @@ def test_both_take_every_step_and_the_seed_decides():
     np.testing.assert_array_equal(same_D, D)
     assert np.abs(fitted(seed=1)[1] - G).max() > 1e-4
     assert np.abs(fitted(kind="minimax")[1] - G).max() > 1e-4
+
+
+def with_dropout():
+    G = nn.Sequential(nn.Dense(LATENT, 5), nn.Tanh(), nn.Dropout(0.3), nn.Dense(5, 2))
+    D = nn.Sequential(nn.Dense(2, 4), nn.LeakyReLU(0.2), nn.Dropout(0.3), nn.Dense(4, 1))
+    return G, G.init(seed=1, dtype="float32"), D, D.init(seed=2, dtype="float32")
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.25])
+def test_a_turn_is_the_two_steps_with_noise_of_their_own(strength):
+    """By hand, with the numbers that the generators give, D first: the same bits."""
+    (G, params_G, D, params_D), (_, own_G, _, own_D) = with_dropout(), with_dropout()
+    x, rate = data().astype("float32"), 0.05
+    history = nn.fit_gan(
+        *(G, params_G, D, params_D, x, (nn.SGD(rate), nn.SGD(rate)), 2),
+        **{"latent": LATENT, "batch_size": 16, "every": 1, "seed": 7, "progress": False},
+        noise=(lambda t: strength) if strength else None,
+    )
+    shuffling, chance = shuffling_and_chance(7)
+    batches = nn.data.batches([x], 16, shuffling)
+
+    def normal(shape):
+        return chance.standard_normal(shape, dtype="float32")
+
+    def blur():
+        return np.float32(strength) * normal((16, 2)) if strength else 0.0
+
+    for i, (real,) in zip(range(2), batches, strict=False):
+        fake = G.forward(own_G, normal((16, LATENT)), True, chance)[0]
+        real, fake = real + blur(), fake + blur()
+        value = nn.discriminator_step(D, own_D, real, fake, nn.SGD(rate), chance)
+        z, added = normal((16, LATENT)), blur()
+        two = G, own_G, D, own_D
+        loss = nn.generator_step(*two, z, nn.SGD(rate), "non-saturating", added, chance)
+        assert history["value"][i] == float(value)
+        assert history["generator_loss"][i] == float(loss)
+    np.testing.assert_array_equal(params_G.vector, own_G.vector)
+    np.testing.assert_array_equal(params_D.vector, own_D.vector)
+
+
+def test_the_noise_may_be_numpys_number():
+    """A float64 of NumPy's would make float32 noise float64, and the training slower."""
+    found = []
+    for number in (float, np.float64):
+        G, params_G, D, params_D = with_dropout()
+        seen, forward = [], D.forward
+        D.forward = lambda p, x, *a, seen=seen, forward=forward: (
+            seen.append(x.dtype) or forward(p, x, *a)
+        )
+        nn.fit_gan(
+            *(G, params_G, D, params_D, data().astype("float32"), (nn.Adam(), nn.Adam()), 3),
+            **{"latent": LATENT, "progress": False},
+            noise=lambda t, number=number: number(0.1 * t),
+        )
+        assert set(seen) == {np.dtype("float32")}
+        found.append(params_G.vector)
+    np.testing.assert_array_equal(*found)
+
+
+def test_the_bar_counts_steps_and_is_shown_where_somebody_looks(bars, monkeypatch):
+    monkeypatch.delenv("NNLEARN_PROGRESS", raising=False)
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)  # whose notebooks show one
+    for looked, shown in ((True, True), (False, False)):
+        monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda looked=looked: looked))
+        fitted(steps=12, progress=None)
+        bar = bars.pop()
+        expected = {"total": 12, "initial": 0, "unit": "step", "leave": False}
+        assert bar.settings == expected | {"disable": not shown}
+        assert bar.updates == 12
+
+
+def test_how_many_unless_it_is_said():
+    defaults = inspect.signature(nn.fit_gan).parameters
+    assert (defaults["batch_size"].default, defaults["every"].default) == (64, 100)
 
 
 def test_everywhere_the_same(space):
