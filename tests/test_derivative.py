@@ -187,6 +187,18 @@ def test_each_gradient_has_the_dtype_of_its_argument(space, rng):
     assert str(dx.dtype).endswith("float32")
 
 
+def test_a_dtype_that_creeps_into_a_gradient_stays_to_be_seen():
+    """Where all arguments have one dtype, none is turned: labels and numbers are no others."""
+
+    @nn.differentiable
+    def creeping(x, labels, factor):
+        return x * factor, lambda dy: dy.astype("float64") * factor
+
+    x = np.ones(2, "float32")
+    for args in [(x, np.array([0, 1]), 3), (x, None, 2.0)]:
+        assert nn.vjp(creeping, *args)[1](x).dtype == "float64"
+
+
 def test_a_scalar_needs_no_gradient(space):
     x = space.array([1.0, 2.0])
     target = space.array([0.0, 0.0])
