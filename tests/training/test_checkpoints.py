@@ -57,6 +57,38 @@ def test_any_name_of_a_file(tmp_path):
     assert len(os.listdir(tmp_path)) == 3
 
 
+def test_a_checksum_is_the_same_in_every_version():
+    """Else the files of today would seem to be damaged tomorrow."""
+    a = np.arange(6.0).reshape(2, 3)
+    assert checkpoints._checksum(a) == "4f7491a6f35bb3886c167fbac41937dd"
+    assert checkpoints._checksum(np.asfortranarray(a)) == checkpoints._checksum(a)
+    assert checkpoints._checksum(np.asarray("text")) == "a2a655015d3d922feb32632eef166a08"
+
+
+def test_the_folder_is_made_and_has_to_be_one_for_files(tmp_path):
+    for _ in range(2):
+        checkpoints.check_writable(str(tmp_path / "a" / "b" / "run.npz"))
+    assert os.listdir(tmp_path / "a" / "b") == []
+    with pytest.raises(OSError, match=r"fit: checkpoint is .*, expected a place where a file can"):
+        checkpoints.check_writable(tmp_path / "a" / ("x" * 300) / "run.npz")
+    if os.path.isdir("/proc"):  # whose folders take no file, not even of root
+        with pytest.raises(OSError, match=r"fit: checkpoint is /proc/run\.npz, expected a place"):
+            checkpoints.check_writable("/proc/run.npz")
+
+
+def test_a_reason_of_ours_is_told_without_its_type(path):
+    save_checkpoint(path, ARRAYS, FACTS)
+    with np.load(path) as held:
+        content = dict(held)
+    content["checksum"] = np.asarray("0" * 32)
+    np.savez(path, **content)
+    with pytest.raises(ValueError, match=r"or is damaged: its facts have another checksum"):
+        load_checkpoint(path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ValueError, match=r"or is damaged: BadZipFile: "):
+        load_checkpoint(path)
+
+
 def fail(*args, **kw):
     raise OSError("no space left")
 
