@@ -67,13 +67,13 @@ def test_a_checksum_is_the_same_in_every_version():
 
 def test_the_folder_is_made_and_has_to_be_one_for_files(tmp_path):
     for _ in range(2):
-        checkpoints.check_writable(str(tmp_path / "a" / "b" / "run.npz"))
+        checkpoints.check_writable(str(tmp_path / "a" / "b" / "run.npz"), "fit: checkpoint")
     assert os.listdir(tmp_path / "a" / "b") == []
     with pytest.raises(OSError, match=r"fit: checkpoint is .*, expected a place where a file can"):
-        checkpoints.check_writable(tmp_path / "a" / ("x" * 300) / "run.npz")
+        checkpoints.check_writable(tmp_path / ("x" * 300) / "run.npz", "fit: checkpoint")
     if os.path.isdir("/proc"):  # whose folders take no file, not even of root
         with pytest.raises(OSError, match=r"fit: checkpoint is /proc/run\.npz, expected a place"):
-            checkpoints.check_writable("/proc/run.npz")
+            checkpoints.check_writable("/proc/run.npz", "fit: checkpoint")
 
 
 def test_a_reason_of_ours_is_told_without_its_type(path):
