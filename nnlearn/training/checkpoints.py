@@ -45,9 +45,8 @@ def check_writable(path: str | Path, name: str) -> None:
         What to call it where it cannot be written.
     """
     path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"{name} is the folder {path}, expected a file's name")
     try:
+        is_folder = path.is_dir()
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
@@ -55,6 +54,8 @@ def check_writable(path: str | Path, name: str) -> None:
         raise type(error)(
             f"{name} is {path}, expected a place where a file can be written ({error})"
         ) from error
+    if is_folder:
+        raise IsADirectoryError(f"{name} is the folder {path}, expected a file's name")
 
 
 def beside(path: str | Path, kind: str) -> Path:
