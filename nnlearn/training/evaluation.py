@@ -65,17 +65,15 @@ def predict(
     check_model("predict", model, params)
     check_array("predict", "x", x)
     xp = array_namespace(x)
-    if not 0 <= batch_axis < max(x.ndim, 1):
+    if not 0 <= batch_axis < x.ndim:
         raise ValueError(f"predict: batch_axis is {batch_axis}, expected an axis of {x.shape}")
-    if batch_axis == 0 and x.ndim and x.shape[0] > batch_size and _reads_time_first(model):
+    if batch_axis == 0 and x.shape[0] > batch_size and _reads_time_first(model):
         raise ValueError(
             f"predict: x has shape {x.shape} and the model reads time first, expected "
             "batch_axis=1, which cuts it between sequences and not in time"
         )
-    turned = xp.moveaxis(x, batch_axis, 0) if batch_axis else x
-    parts = (part for (part,) in batches([turned], batch_size))
-    if batch_axis:
-        parts = (xp.moveaxis(part, 0, batch_axis) for part in parts)
+    turned = xp.moveaxis(x, batch_axis, 0)
+    parts = (xp.moveaxis(part, 0, batch_axis) for (part,) in batches([turned], batch_size))
     outputs = [model(params, part) for part in parts]
     return xp.concat(outputs, axis=batch_axis) if outputs else model(params, x)
 

@@ -20,6 +20,26 @@ def test_predict(space, count, rng):
     close(nn.to_numpy(y), network(here, x), 1e-14, "in batches")
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_no_more_than_a_batch_is_computed_at_once(axis, rng):
+    seen, dense = [], nn.Dense(2, 3)
+
+    def model(params, x):
+        seen.append(x.shape[axis])
+        return dense(params, x)
+
+    params, x = dense.init(dtype="float64"), rng.normal(size=(7, 7, 2))
+    found = nn.predict(model, params, x, batch_size=3, batch_axis=axis)
+    assert seen == [3, 3, 1]
+    close(found, dense(params, x), 1e-14, "in batches")
+
+
+def test_a_lone_number_has_no_batch():
+    dense = nn.Dense(1, 1)
+    with pytest.raises(ValueError, match=r"batch_axis is 0, expected an axis of \(\)"):
+        nn.predict(dense, dense.init(), np.array(1.0))
+
+
 def test_accuracy(space, rng):
     logits, labels = rng.normal(size=(50, 4)), rng.integers(0, 4, 50)
     share = sum(np.argmax(row) == label for row, label in zip(logits, labels, strict=True)) / 50
@@ -51,6 +71,7 @@ def test_accuracy_of_yes_and_no_takes_no_class_numbers_for_logits(shape):
     [
         ((4, 3), (5,), r"labels has shape \(5,\), expected \(4,\)"),
         ((4, 3), (4, 3), "not one-hot"),
+        ((4, 2), (4, 2), "not one-hot"),
         ((4, 3), (4, 1), r"expected \(4,\)"),
         ((4,), (5,), r"labels has shape \(5,\)"),
         ((4,), (4, 3), r"labels has shape \(4, 3\)"),
@@ -59,6 +80,25 @@ def test_accuracy_of_yes_and_no_takes_no_class_numbers_for_logits(shape):
 def test_accuracy_refuses_labels_that_do_not_fit(logits, labels, message):
     with pytest.raises(ValueError, match=message):
         nn.accuracy(np.ones(logits), np.ones(labels, int))
+
+
+def test_accuracy_of_steps_and_classes(space, rng):
+    logits, labels = rng.normal(size=(5, 4, 3)), rng.integers(0, 3, (5, 4))
+    share = np.mean(np.argmax(logits, axis=-1) == labels)
+    assert abs(nn.accuracy(space.array(logits), space.array(labels)) - share) < 1e-6
+
+
+def test_a_logit_of_zero_says_no(space):
+    logits = space.array(np.array([0.0, 0.0, 1.0]))
+    assert abs(nn.accuracy(logits, space.array(np.array([0, 1, 1]))) - 2 / 3) < 1e-6
+    one = space.array(np.zeros((4, 2, 1)))  # labels of the same shape, a yes or no each
+    assert nn.accuracy(one, space.array(np.zeros((4, 2, 1), dtype="int64"))) == 1
+
+
+def test_accuracy_takes_arrays():
+    for logits, labels, name in (([1.0], np.ones(1), "logits"), (np.ones(1), [1], "labels")):
+        with pytest.raises(TypeError, match=f"accuracy: {name} is list, expected an array"):
+            nn.accuracy(logits, labels)
 
 
 def test_several_answers_of_yes_and_no_for_each_example(rng):
@@ -88,6 +128,8 @@ def test_sequences_are_cut_between_them_and_not_in_time(layers):
     np.testing.assert_allclose(found, model(params, x), rtol=0, atol=1e-14)
     with pytest.raises(ValueError, match=r"predict: x has shape \(7, 5, 2\).*batch_axis=1"):
         nn.predict(model, params, x, batch_size=2)
+    whole = nn.predict(model, params, x, batch_size=7)  # nothing is cut
+    np.testing.assert_array_equal(whole, model(params, x))
     with pytest.raises(ValueError, match="batch_axis is 3"):
         nn.predict(model, params, x, batch_axis=3)
 
