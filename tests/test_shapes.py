@@ -92,6 +92,7 @@ def test_arguments_by_name_are_checked_too():
         "x (N, ...)",
         "(N)",
         "x (N D)",
+        "x (N, +)",
         "x (N, D) y (D)",
         "x (2H), y (H)",
     ],

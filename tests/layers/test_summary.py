@@ -48,6 +48,14 @@ def test_its_text():
     ]
 
 
+def test_each_level_stands_further_in():
+    model = nn.Sequential(nn.Sequential(nn.Sequential(nn.ReLU())))
+    lines = repr(summarize(model, (1, 2))).splitlines()[2:-1]
+    assert [line.split("  ReLU")[0].split("  Seq")[0].rstrip() for line in lines] == [
+        *("0", "  0.0", "    0.0.0"),
+    ]
+
+
 def test_a_long_layer_is_cut_off_in_the_text_and_whole_in_html():
     layer = nn.Conv2D(100, 200, (3, 5), stride=(1, 2), padding=(1, 2))
     summary = summarize(nn.Sequential(layer), (1, 8, 8, 100))
