@@ -153,8 +153,7 @@ class Signature:
                 self._check_type(argument, array)
                 self._check_shape(argument, array.shape, sizes)
                 first = array if first is None else first
-                if type(array) is not type(first):
-                    self._check_library(argument, array, first)
+                self._check_library(argument, array, first)
                 floating += [] if argument.integer else [array]
         mixed = any(a.dtype != floating[0].dtype for a in floating)
         return Fit(sizes, array_namespace(first).result_type(*floating) if mixed else None)

@@ -138,6 +138,9 @@ def test_forms_of_two_libraries_behind_one_type_are_never_compared():
     signature, x = Signature("f", "x (N)"), np.zeros(3)
     for array in (x, array_api_strict.asarray(x), x):
         assert signature.check([Dual(array, None)]) == {"N": 3}  # and no warning, which would fail
+    mixed = [Dual(x, None), Dual(array_api_strict.asarray(x), None)]
+    with pytest.raises(TypeError, match=r"f: b is an array of .*, the first argument one of "):
+        Signature("f", "a (N), b (N)").check(mixed)
 
 
 def test_other_leading_dimensions_and_sizes_of_at_least_one():
