@@ -42,7 +42,7 @@ class Conv2D(Layer):
 
     shares_batch = True
 
-    @usage("nn.Conv2D(inputs, outputs, size)", **SIZES)
+    @usage("nn.{}(inputs, outputs, size)", **SIZES)
     def __init__(
         self,
         inputs: int,

@@ -38,7 +38,7 @@ class Recurrent(Remembering):
     states: tuple[str, ...] = ("h",)
     blocks = 1  # how many blocks of H rows the weights have
 
-    @usage("nn.RNN(inputs, hidden)", **RECURRENT)
+    @usage("nn.{}(inputs, hidden)", **RECURRENT)
     def __init__(
         self,
         inputs: int,

@@ -3,6 +3,8 @@
 import inspect
 from typing import Any, NoReturn
 
+from nnlearn.usage import constructor_arguments
+
 #: What users of other libraries ask a model for, and what it is called here.
 _ELSEWHERE = {
     "fit": "nn.fit(model, params, loss, (x, y), optimizer, epochs) trains it",
@@ -73,10 +75,14 @@ class Described:
 
     def settings(self) -> dict[str, Any]:
         """Return what the constructor was given, by the names of its arguments."""
-        return {name: vars(self)[name] for name in _arguments(type(self)) if name in vars(self)}
+        return {
+            name: vars(self)[name]
+            for name in constructor_arguments(type(self).__mro__)
+            if name in vars(self)
+        }
 
     def __repr__(self) -> str:
-        known = _arguments(type(self))
+        known = constructor_arguments(type(self).__mro__)
         shown = [
             repr(value) if known[name] is inspect.Parameter.empty else f"{name}={value!r}"
             for name, setting in self.settings().items()
@@ -92,20 +98,6 @@ class Described:
             name=name,
             obj=self,
         )
-
-
-def _arguments(kind: type) -> dict[str, Any]:
-    """Return the arguments of a constructor with their defaults, those it passes on included."""
-    found: dict[str, Any] = {}
-    for parent in kind.__mro__:
-        if "__init__" in vars(parent):
-            own = inspect.signature(vars(parent)["__init__"]).parameters.values()
-            several = {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL}
-            new = {p.name: p.default for p in own if p.kind not in several}
-            found |= {name: default for name, default in new.items() if name not in found}
-            if not any(p.kind is p.VAR_KEYWORD for p in own):
-                break
-    return found
 
 
 def _short(setting: Any) -> Any:
