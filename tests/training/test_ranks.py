@@ -215,6 +215,29 @@ def test_batch_norm_backward_over_shards(n, p, seed):
     close(sum(e[2] for e in ended), dgamma, 1e-11, "")
 
 
+class AmongOthers:
+    """The end of the first of two ranks, whose other one sends zeros."""
+
+    rank, size = 0, 2
+
+    def Allreduce(self, sendbuf, recvbuf):
+        recvbuf[...] = sendbuf
+
+
+@pytest.mark.parametrize("shape", [(0, 2), (0, 3, 2), (3, 0, 2)])
+def test_a_rank_without_rows_refuses_nothing_that_others_have(shape):
+    """One example on two ranks; along all axes, and outside of the batch, there is nothing."""
+    x = np.ones(shape)
+    over_batch = tuple(range(x.ndim - 1))
+    with Ranks(AmongOthers()).sharing(1):
+        x_hat, backward = nn.vjp(nn.standardize, x, over_batch)
+        assert x_hat.shape == backward(x).shape == shape
+        with pytest.raises(ValueError, match="standardize: x, over these axes, has shape"):
+            nn.standardize(x, (*over_batch, -1))
+    with pytest.raises(ValueError, match="standardize: x, over these axes, has shape"):
+        nn.standardize(x, over_batch)
+
+
 def test_only_what_is_over_the_batch_is_shared(rng):
     """Layer normalization, and whatever lies outside, see this rank's rows."""
     x = rng.normal(size=(4, 3, 2))
