@@ -18,7 +18,6 @@ from pathlib import Path
 
 import coverage
 import pytest
-from _pytest.runner import runtestprotocol
 from paths import newest
 
 from nnlearn.files import write_atomically
@@ -31,7 +30,14 @@ PROCESSES = {
     "tests/arrays/test_memory.py": ("memory",),
     "tests/training/test_hostile_files.py": ("archives", "checkpoints", "saving"),
     "tests/training/test_recovery.py": ("archives", "checkpoints", "files", "locks", "recovery"),
-    "tests/training/test_ranks.py": ("launching", "processes", "ranks", "runs", "train"),
+    "tests/training/test_ranks.py": (
+        "divergence",
+        "launching",
+        "processes",
+        "ranks",
+        "runs",
+        "train",
+    ),
     "tests/test_train.py": ("launching", "networks", "train"),
     "tests/test_locks.py": ("locks",),
     "tests/test_doctor.py": ("doctor", "gpu"),
@@ -83,6 +89,16 @@ class Judge:
     def __init__(self, mutants, root, reach, patience, jobs, told):
         self.mutants, self.root, self.reach_file = mutants, Path(root), Path(reach)
         self.patience, self.jobs, self.told = patience, jobs, told
+        self.reports = []
+
+    def pytest_runtest_logreport(self, report):
+        self.reports.append(report)
+
+    def _ask(self, item, after):
+        """Run one test as pytest does, warnings being errors; return its reports."""
+        self.reports = []
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=after)
+        return self.reports
 
     def pytest_runtestloop(self, session):
         self.items = {item.nodeid: item for item in session.items}
@@ -138,8 +154,8 @@ class Judge:
             watch.switch_context(item.nodeid)
             self._forget_results()
             start = time.perf_counter()
-            reports = runtestprotocol(item, log=False, nextitem=after)
-            if all(report.passed for report in reports):  # what fails or is left out cannot judge
+            # what fails or is left out cannot judge
+            if all(report.passed for report in self._ask(item, after)):
                 seconds[item.nodeid] = time.perf_counter() - start
         watch.stop()
         data = watch.get_data()
@@ -246,6 +262,6 @@ class Judge:
             return int(pytest.main([*options, *names]) != 0)
         self._forget_results()
         for item, after in pairs([self.items[name] for name in names]):
-            if any(report.failed for report in runtestprotocol(item, log=False, nextitem=after)):
+            if any(report.failed for report in self._ask(item, after)):
                 return 1
         return 0
