@@ -47,6 +47,10 @@ def test_where_all_is_finite_the_last_and_its_size_are_told(space):
     told = "every layer gives finite numbers, of up to {} out of {}"
     model, params = network(space)
     assert first_not_finite(model, params, x) == told.format("7.0e+00", "layer 1, ReLU()")
+    none = nn.Sequential()
+    assert first_not_finite(none, moved(space, none.init()), x) == told.format(
+        "0.0e+00", "Sequential()"
+    )
     model, params = network(space, w=-2.0)
     lone = model.layers["0"]
     assert first_not_finite(lone, params.part("0"), x) == told.format("5.0e+00", "Dense(1, 1)")
