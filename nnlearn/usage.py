@@ -77,20 +77,20 @@ def constructor_arguments(classes: Iterable[type]) -> dict[str, Any]:
 
 def _title_and_arguments(
     function: Callable[..., Any], args: tuple[object, ...]
-) -> tuple[str, list[str]]:
+) -> tuple[str, Iterable[str]]:
     """Return what a function is called, and its arguments; of a constructor those of its class."""
     classes = type(args[0]).__mro__ if args else ()
     own = [i for i, c in enumerate(classes) if vars(c).get("__init__") is function]
     if not own:
-        return function.__qualname__, list(inspect.signature(function).parameters)
+        return function.__qualname__, inspect.signature(function).parameters
     first = next(i for i, c in enumerate(classes) if "__init__" in vars(c))
     named = classes[0 if own[0] == first else own[0]]  # who inherits it is who was called
-    return named.__name__, list(constructor_arguments(classes[own[0] :]))
+    return named.__name__, constructor_arguments(classes[own[0] :])
 
 
 def _misfit(
     signature: inspect.Signature,
-    arguments: list[str],
+    arguments: Iterable[str],
     names: dict[str, str],
     args: tuple[object, ...],
     kw: dict[str, object],
@@ -102,7 +102,7 @@ def _misfit(
             continue
         if name in names:
             return f"has no argument {name!r}: {names[name]}."
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, known)
         guess = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
         return f"has no argument {name!r}: {guess}"
     try:

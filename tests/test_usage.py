@@ -29,6 +29,11 @@ class Other(Base):
         super().__init__(size, **settings)
 
 
+class Closed(Base):
+    def __init__(self, count):
+        super().__init__(count)
+
+
 class Fixed(Base):
     def __init__(self, half, **settings):
         super().__init__(2 * half, **settings)
@@ -92,6 +97,8 @@ def test_the_arguments_of_a_constructor():
     empty = constructor_arguments(Base.__mro__)["size"]
     assert constructor_arguments(Child.__mro__) == {"self": empty, "size": empty, "colour": "red"}
     assert list(constructor_arguments(Other.__mro__)) == ["self", "size", "shape", "colour"]
+    assert list(constructor_arguments(Fixed.__mro__)) == ["self", "half", "size", "colour"]
+    assert list(constructor_arguments(Closed.__mro__)) == ["self", "count"]
     assert "learned_state" in constructor_arguments(nn.LSTM.__mro__)
 
 
