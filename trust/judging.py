@@ -42,7 +42,7 @@ PROCESSES = {
     "tests/test_locks.py": ("locks",),
     "tests/test_doctor.py": ("doctor", "gpu"),
 }
-PATIENCE = 40  # seconds, with these
+PATIENCE = 20  # seconds, with these
 MEMORY = 6 * 2**30  # bytes that a broken test may ask for beyond what it has when it begins
 
 
