@@ -31,7 +31,7 @@ FIT_ELSEWHERE = {
 def check_model(caller: str, model: Any, params: Any) -> None:
     """Refuse a model that is none, and parameters that are none; say so if they are swapped."""
     for name, value, wrong in (
-        ("model", model, hasattr(model, "vector") or not callable(model)),
+        ("model", model, not callable(model)),
         ("params", params, not hasattr(params, "vector")),
     ):
         if wrong:
@@ -160,7 +160,7 @@ def _check_pair(name: str, pair: Any) -> None:
 
 
 def _length(a: Array) -> int:
-    return int(a.shape[0]) if len(a.shape) else 0
+    return a.shape[0] if a.shape else 0
 
 
 def _kind(value: Any) -> str:

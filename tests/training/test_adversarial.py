@@ -268,6 +268,7 @@ def test_a_distribution_is_learned():
     ("settings", "error", "message"),
     [
         ({"x": np.zeros((0, 2))}, ValueError, r"fit_gan: x has shape \(0, 2\)"),
+        ({"x": np.array(1.0)}, ValueError, r"fit_gan: x has shape \(\), expected at least one"),
         ({"steps": -1}, ValueError, "fit_gan: steps is -1"),
         ({"steps": 1.5}, ValueError, "fit_gan: steps is 1.5"),
         ({"batch_size": 0}, ValueError, "fit_gan: batch_size is 0"),
@@ -278,6 +279,38 @@ def test_a_distribution_is_learned():
 def test_refused(settings, error, message):
     with pytest.raises(error, match=message):
         fitted(**settings)
+
+
+G, PARAMS_G, D, PARAMS_D = players()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"G": "generator"}, "model is 'generator', expected"),
+        ({"params_D": np.ones(3)}, "params is ndarray, expected"),
+        ({"x": [[1.0, 2.0]]}, "x is list, expected an array"),
+        ({"x": 3.0}, "x is float, expected an array"),
+        ({"optimizers": (nn.Adam(), nn.Adam)}, "optimizer is the class Adam, expected an object"),
+        ({"optimizers": (nn.Adam(),)}, "optimizers is .*, expected a pair"),
+        ({"optimizers": {"G": nn.Adam(), "D": nn.Adam()}}, "optimizers is .*, expected a pair"),
+    ],
+)
+def test_what_is_something_else_is_refused(change, message):
+    known = {"G": G, "params_G": PARAMS_G, "D": D, "params_D": PARAMS_D, "x": data()}
+    known |= {"optimizers": (nn.Adam(), nn.Adam()), "steps": 1, "latent": LATENT}
+    with pytest.raises(TypeError, match=f"fit_gan: {message}"):
+        nn.fit_gan(**known | change)
+
+
+def test_one_number_of_noise_one_example_and_optimizers_in_a_list():
+    G, D = nn.Dense(1, 2), nn.Dense(2, 1)
+    params = G.init(0), D.init(1)
+    history = nn.fit_gan(
+        *(G, params[0], D, params[1], data(1).astype("float32"), [nn.SGD(0.1), nn.SGD(0.1)], 2),
+        **{"latent": 1, "batch_size": 1, "every": 1, "progress": False},
+    )
+    assert history["step"] == [1, 2]
 
 
 def test_no_step_changes_nothing():

@@ -1,11 +1,13 @@
 """fit: it is the loop that one would write by hand, and it goes on where it was killed."""
 
 import functools
+import inspect
 import io
 import os
 import subprocess
 import sys
 import zlib
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ import nnlearn as nn
 from nnlearn.data.sets import batches
 from nnlearn.training import fit as training
 from nnlearn.training import runs
+from nnlearn.training.checkpoints import load_checkpoint, save_checkpoint
 from nnlearn.training.runs import called
 
 
@@ -31,7 +34,7 @@ def test_it_equals_the_loop_written_by_hand(uninterrupted):
     network = model()
     params, optimizer = network.init(seed=1), OPTIMIZERS["Adam"]()
     shuffling, chance = (np.random.default_rng(s) for s in np.random.SeedSequence(5).spawn(2))
-    losses, looks, best = [], [], None
+    losses, looks, right, best = [], [], [], None
     while len(losses) < EPOCHS and (not looks or len(looks) - 1 - np.argmin(looks) < 3):
         total = 0.0
         for x, y in batches(data(100, 0), 16, shuffling):
@@ -44,10 +47,12 @@ def test_it_equals_the_loop_written_by_hand(uninterrupted):
         losses.append(float(total) / 100)
         x, y = data(60, 1)
         looks.append(float(nn.softmax_cross_entropy(network(params, x), y)))
+        right.append(np.mean(network(params, x).argmax(1) == y))
         if looks[-1] == min(looks):
             best = params.copy()
     np.testing.assert_array_equal(uninterrupted["loss"], losses)
     np.testing.assert_array_equal(uninterrupted["validation_loss"], looks)
+    close(uninterrupted["accuracy"], right, 1e-6, "accuracy")
     np.testing.assert_array_equal(uninterrupted["theta"], best.vector)
     np.testing.assert_array_equal(uninterrupted["state"], best.state.vector)
 
@@ -125,6 +130,39 @@ def test_no_epochs():
     np.testing.assert_array_equal(params.vector, before)
 
 
+def test_no_epoch_was_the_best():
+    """None was gone through, or no validation loss was a number: the parameters are the last."""
+    model, (x, target) = regression()
+    for epochs, validation in ((0, (x, target)), (2, (x, np.full_like(target, np.nan)))):
+        params, plain = model.init(0), model.init(0)
+        for moved, more in ((params, {"patience": 3}), (plain, {})):
+            kw = {"validation": validation, "progress": False} | more
+            nn.fit(model, moved, nn.mean_squared_error, (x, target), nn.SGD(0.1), epochs, **kw)
+        np.testing.assert_array_equal(params.vector, plain.vector)
+
+
+def test_how_many_are_in_a_batch_unless_it_is_said():
+    assert inspect.signature(nn.fit).parameters["batch_size"].default == 64
+
+
+def test_one_example_is_enough():
+    model, (x, target) = regression()
+    pair, settings = (x[:1], target[:1]), {"batch_size": 1, "progress": False}
+    history = nn.fit(model, model.init(0), nn.mean_squared_error, pair, nn.SGD(0.1), 3, **settings)
+    assert history["loss"][2] < history["loss"][0]
+
+
+def test_whole_numbers_without_features():
+    """Targets of which there are none tell nothing, and are no mistake."""
+    model, (x, _) = regression()
+    size = nn.differentiable(
+        lambda y, t: ((y * y).sum() / len(y), lambda dv: (2 * dv * y / len(y), None))
+    )
+    data = x, np.zeros((len(x), 0), int)
+    history = nn.fit(model, model.init(0), size, data, nn.SGD(0.01), 3, progress=False)
+    assert history["loss"][2] < history["loss"][0]
+
+
 def test_early_stopping_goes_back_to_the_best(rng):
     """A step that is far too long: the first epoch was the best, and its parameters come back."""
     layer = nn.Dense(2, 1)
@@ -158,6 +196,18 @@ def test_stopped_every_epoch(tmp_path, uninterrupted):
     for epochs in range(1, EPOCHS + 1):
         run = train(tmp_path / "run.npz", epochs)
     same(run, uninterrupted)
+
+
+def test_a_checkpoint_without_the_best_parameters_has_no_patience(tmp_path):
+    """As one of an early version, which kept them only where there was patience."""
+    path = tmp_path / "run.npz"
+    train(path, 2, patience=None)
+    arrays, facts = load_checkpoint(path)
+    held = {name: a for name, a in arrays.items() if not name.startswith("best")}
+    save_checkpoint(path, held, facts)
+    with pytest.raises(ValueError, match=r"patience is 3, but the checkpoint .*holds no best"):
+        train(path, 3, patience=3)
+    same(train(path, 3, patience=None), train(epochs=3, patience=None))
 
 
 def test_an_exception_in_the_middle_of_an_epoch(tmp_path, monkeypatch, uninterrupted):
@@ -342,6 +392,20 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path):
         ({"data": (np.ones((0, 6)), np.ones(0, int))}, ValueError, r"lengths \[0, 0\]"),
         ({"data": (np.array(1.0), np.array(1))}, ValueError, r"lengths \[0, 0\]"),
         ({"validation": data(4, 0)[0]}, TypeError, "validation is ndarray"),
+        ({"data": np.ones((2, 6))}, TypeError, "data is ndarray, expected a pair"),
+        ({"data": ([[1.0]], np.ones(1, int))}, TypeError, "x of data is list, expected an array"),
+        (
+            {"data": (memoryview(np.ones((4, 6))), np.ones(4, int))},  # has a shape
+            TypeError,
+            "x of data is memoryview, expected an array",
+        ),
+        (
+            {"data": (np.ones((4, 6)), np.finfo("float32"))},  # has a dtype
+            TypeError,
+            "target of data is finfo, expected an array",
+        ),
+        ({"optimizer": range(3)}, TypeError, "optimizer is range, expected such as"),  # has a step
+        ({"optimizer": "adam"}, TypeError, "optimizer is 'adam', expected such as"),
         ({"epochs": -1}, ValueError, "epochs is -1, expected a whole number from 0"),
         ({"epochs": 1.5}, ValueError, "epochs is 1.5"),
         ({"epochs": np.inf}, ValueError, "epochs is inf, expected a whole number"),
@@ -367,7 +431,47 @@ def test_arguments_that_do_not_fit(change, error, message):
     np.testing.assert_array_equal(params.vector, before)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "kind"),
+    [
+        ("model", "mlp", "'mlp'"),
+        ("model", None, "NoneType"),
+        ("params", np.ones(3), "ndarray"),
+        ("params", 5, "int"),
+        ("params", None, "NoneType"),
+    ],
+)
+def test_what_is_no_model_and_what_are_no_parameters(name, given, kind):
+    arguments = {"model": (network := model()), "params": network.init()} | {name: given}
+    with pytest.raises(TypeError, match=rf"fit: {name} is {kind}, expected \(model, params"):
+        nn.fit(
+            loss=nn.softmax_cross_entropy,
+            data=data(20, 0),
+            optimizer=nn.SGD(0.1),
+            epochs=1,
+            **arguments,
+        )
+
+
 # --- what is shown meanwhile -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_bar_counts_epochs_and_says_how_they_went(bars, tmp_path, shown):
+    """One that goes on begins where it was stopped."""
+    model, pair = regression()
+    kw = {"validation": pair, "checkpoint": tmp_path / "run.npz", "progress": shown}
+    for epochs, before in ((2, 0), (5, 2)):
+        params = model.init(0)
+        history = nn.fit(model, params, nn.mean_squared_error, pair, nn.SGD(0.1), epochs, **kw)
+        bar = bars.pop()
+        told = {"total": epochs, "initial": before, "unit": "epoch", "leave": False}
+        assert bar.settings == told | {"disable": not shown}
+        assert bar.updates == epochs - before
+        assert bar.told == [
+            {name: f"{history[name][i]:.4g}" for name in ("loss", "validation_loss")}
+            for i in range(before, epochs)
+        ]
 
 
 @pytest.mark.parametrize("shown", [True, False])
@@ -433,6 +537,45 @@ def test_a_loss_that_is_not_finite_stops(rate):
     assert (optimizer.steps, optimizer.memory) == (0, {})
 
 
+def test_a_loss_that_breaks_within_an_epoch_goes_back_to_its_beginning():
+    """Where its first batch breaks it, the epoch's beginning is not good, but the one before is."""
+    model, pair = regression()
+
+    def run(epochs, breaks=None):
+        params, batch = model.init(0), None
+        rule = nn.SGD(lambda step: 1e30 if step == breaks else 0.01)
+        settings = {"batch_size": 8, "progress": False}  # five steps an epoch
+        try:
+            nn.fit(model, params, nn.mean_squared_error, pair, rule, epochs, **settings)
+        except nn.TrainingDiverged as error:
+            batch = error.batch
+        return batch, params.vector
+
+    for breaks, batch, good in ((12, 3, 2), (10, 1, 1), (5, 1, 0)):
+        with np.errstate(all="ignore"):
+            found, vector = run(9, breaks)
+        assert found == batch
+        np.testing.assert_array_equal(vector, run(good)[1])
+
+
+class Steep(nn.Layer):
+    """Gives on what it is given, and back a gradient that overflows."""
+
+    def operation(self, params, x, training, generator):
+        return x, lambda dy: dy * np.float32(1e38) * np.float32(1e38)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")  # of what comes of an overflow
+@pytest.mark.parametrize("value", [1.0, np.inf])
+def test_numpy_warns_of_the_backward_pass_unless_the_loss_tells_it(value):
+    """Of a loss that is not finite the gradient is no use, and what NumPy says of it no news."""
+    model, (x, target) = nn.Sequential(nn.Dense(3, 1), Steep()), regression()[1]
+    loss = nn.differentiable(lambda y, t: (np.float32(value), lambda dv: (np.ones_like(y), None)))
+    seen = pytest.warns(RuntimeWarning, match="overflow") if value == 1 else nullcontext()
+    with seen, pytest.raises(nn.TrainingDiverged):
+        nn.fit(model, model.init(0), loss, (x, target), nn.SGD(0.1), 1, progress=False)
+
+
 @pytest.mark.parametrize(("which", "said"), [(0, "in the data, x"), (1, "in the data, target")])
 def test_data_that_are_no_numbers_are_named(which, said):
     model, pair = regression()
@@ -458,7 +601,8 @@ def test_validation_that_does_not_fit_is_told_first():
     wrong = pair[0][:, :2], pair[1]
     with pytest.raises(ValueError, match="layer 0") as caught:
         nn.fit(model, params, nn.mean_squared_error, pair, nn.SGD(0.1), 1, validation=wrong)
-    assert "validation" in caught.value.__notes__[0]
+    told = "fit: this came up with some examples of validation, those at [0]"
+    assert told in caught.value.__notes__
     np.testing.assert_array_equal(params.vector, model.init(0).vector)
 
 
@@ -504,6 +648,19 @@ def test_a_token_or_label_that_is_none_is_told_before_the_first_step(
         )
     assert any(f"of {which}, those at" in note for note in caught.value.__notes__)
     np.testing.assert_array_equal(nn.to_numpy(params.vector), nn.to_numpy(model.init(0).vector))
+
+
+def test_a_label_that_is_none_in_a_column_of_its_own():
+    """Of shape (N, 1); the examples that were tried are told in order."""
+    rng = np.random.default_rng(3)
+    x, target = rng.integers(0, 7, (30, 1)), rng.integers(1, 4, (30, 1))
+    target[[21, 11], 0] = 5, 0  # no class, and the smallest
+    x[:, 0] = 3
+    model = nn.Sequential(nn.Embedding(7, 3), nn.Dense(3, 5))
+    kw = {"optimizer": nn.SGD(0.1), "epochs": 1, "progress": False}
+    with pytest.raises(ValueError, match="contains 5, expected") as caught:
+        nn.fit(model, model.init(0), nn.softmax_cross_entropy, (x, target), **kw)
+    assert "of data, those at [0, 11, 21]" in caught.value.__notes__[-1]
 
 
 def test_an_optimizer_of_other_parameters_is_refused():

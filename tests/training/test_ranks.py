@@ -393,8 +393,9 @@ def wide(a=1.0):
         ("checkpoint", lambda: "never-written.npz", "checkpoint is False on rank 0"),
     ],
 )
-def test_ranks_that_do_not_agree_are_refused_on_all(name, make, said):
-    for error in on_threads(3, functools.partial(fit_line, {name: make})):
+@pytest.mark.parametrize("p", [2, 3])
+def test_ranks_that_do_not_agree_are_refused_on_all(name, make, said, p):
+    for error in on_threads(p, functools.partial(fit_line, {name: make})):
         assert isinstance(error, ValueError), error
         assert f"fit: ranks do not agree: {said}" in str(error)
         assert error.__notes__ == ["this came up on rank 1"]
@@ -508,15 +509,14 @@ def test_exploding_on_all_ranks_alike():
     np.testing.assert_allclose(ended[0][2], alone[2], rtol=1e-9)
 
 
-def test_only_the_first_rank_shows_a_bar(monkeypatch):
-    shown = []
-    monkeypatch.setattr(training, "shows_progress", lambda asked: True)
-    real = training.progress_bar
-    monkeypatch.setattr(
-        training, "progress_bar", lambda asked, **kw: shown.append(asked) or real(False, **kw)
-    )
-    on_threads(3, functools.partial(fit_line, {}, only=None))
-    assert sorted(shown) == [False, False, True]
+def test_only_the_first_rank_shows_a_bar(bars):
+    def on_rank(communicator):
+        fit_line({"progress": lambda: communicator.rank != 2}, communicator, only=None)
+
+    on_threads(3, on_rank)
+    assert sorted(bar.settings["disable"] for bar in bars) == [False, True, True]
+    on_threads(3, lambda c: fit_line({"progress": lambda: c.rank != 0}, c, only=None))
+    assert all(bar.settings["disable"] for bar in bars[3:])
 
 
 # --- checkpoints ----------------------------------------------------------------------------------
