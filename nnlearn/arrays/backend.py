@@ -122,6 +122,11 @@ def asarray(a: Any, dtype: str | Any = None) -> Array:
     -------
     array
         Of the current backend, on its device.
+
+    Raises
+    ------
+    ValueError
+        If its library has no such dtype.
     """
     _, xp, device = _backend()
     if not array_api_compat.is_array_api_obj(a):
@@ -131,6 +136,8 @@ def asarray(a: Any, dtype: str | Any = None) -> Array:
     elif array_namespace(a) is not xp:
         a = to_numpy(a)
     if isinstance(dtype, str):
+        if not hasattr(xp, dtype):
+            raise ValueError(f"asarray: dtype is {dtype!r}, expected one such as 'float32'")
         dtype = getattr(xp, dtype)
     return xp.asarray(a, dtype=dtype, device=device)
 

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nnlearn.arguments import positive_integer
+from nnlearn.arguments import number, positive_integer
 from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.parallel import in_blocks
 from nnlearn.arrays.typing import Array
@@ -122,7 +122,8 @@ class TransformerBlock(Sequential):
         self.heads = positive_integer("TransformerBlock", "heads", heads)
         hidden = 4 * self.width if hidden is None else hidden
         self.hidden = positive_integer("TransformerBlock", "hidden", hidden)
-        self.causal, self.rotary, self.norm, self.dropout = causal, rotary, norm, float(dropout)
+        self.dropout = number("TransformerBlock", "dropout", dropout)
+        self.causal, self.rotary, self.norm = causal, rotary, norm
         drop = [Dropout(dropout)] if dropout else []
         look = MultiHeadAttention(width, heads, causal=causal, rotary=rotary)
         think = [Dense(width, self.hidden), GELU(), Dense(self.hidden, width)]

@@ -113,6 +113,12 @@ def test_asarray_takes_a_dtype_as_well_as_its_name():
     assert nn.asarray([1.0], array_api_strict.float64).dtype == array_api_strict.float64
 
 
+def test_a_dtype_that_is_not_there_is_refused(space):
+    space.use()
+    with pytest.raises(ValueError, match="asarray: dtype is 'flaot32', expected one such as 'floa"):
+        nn.asarray([1.0], "flaot32")
+
+
 def test_asarray_moves_between_libraries(space):
     space.use()
     elsewhere = array_api_strict.asarray([1.0, 2.0], device=array_api_strict.Device("device2"))

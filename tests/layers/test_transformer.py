@@ -163,6 +163,11 @@ def test_a_residual_passes_on_what_is_remembered(rng):
         (lambda: nn.TransformerBlock(4, 0), ValueError, "TransformerBlock: heads is 0"),
         (lambda: nn.TransformerBlock(-4, 2), ValueError, "TransformerBlock: width is -4"),
         (lambda: nn.TransformerBlock(4, 2, dropout=2), ValueError, "p is 2, expected a prob"),
+        (
+            lambda: nn.TransformerBlock(4, 2, dropout="x"),
+            TypeError,
+            "TransformerBlock: dropout is .x., expected a number",
+        ),
         (lambda: used(nn.TransformerBlock(4, 2)), ValueError, r"x has shape \(2, 4\), expected"),
         (
             lambda: nn.TransformerBlock(4, 2).forward(nn.TransformerBlock(4, 2).init(), PIECE,
