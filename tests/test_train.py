@@ -1,5 +1,6 @@
 """``python -m nnlearn.train``: a chapter's network, on one process or on several."""
 
+import inspect
 import locale
 import re
 import subprocess
@@ -83,6 +84,53 @@ def test_each_network_gets_data_that_it_takes(network, data, shape, loss, monkey
     assert seen["epochs"] == NETWORKS[network].epochs
 
 
+def test_the_sequences_are_those_of_the_two_tasks():
+    """As many as are said, or else ten thousand, and a thousand to look at."""
+    for kind, draw, steps in (("adding", nn.tasks.adding, 50), ("bit", nn.tasks.signals, 49)):
+        task, rng = networks.sequences(kind, 30, 4), np.random.default_rng(4)
+        for (x, target), count in ((task.data, 30), (task.validation, 1000)):
+            drawn, told = draw(steps, count, rng)
+            np.testing.assert_array_equal(x, np.moveaxis(drawn, 0, 1))
+            np.testing.assert_array_equal(target, told)
+    assert len(networks.sequences("bit", None, 0).data[0]) == 10_000
+
+
+def test_the_digits_are_all_of_mnist_or_the_first():
+    (x, y), (x_test, y_test) = nn.data.load_mnist()
+    for examples, count in ((None, 8000), (8000, 8000), (3, 3)):
+        task = networks.digits("mlp", examples)
+        assert [len(a) for pair in (task.data, task.validation) for a in pair] == [
+            *(count, count, len(x_test), len(x_test)),
+        ]
+        np.testing.assert_array_equal(task.data[1], y[:count])
+        np.testing.assert_array_equal(task.validation[1], y_test)
+    assert len(x) == 8000
+    with pytest.raises(ValueError, match="--examples is 8001, expected at most 8000 for mnist"):
+        networks.digits("cnn", 8001)
+
+
+def test_each_is_trained_as_its_chapter_does(monkeypatch):
+    """Chapter 4 and 5 by their cells; chapter 7 by the study that it reads."""
+    text = {
+        number: "".join("".join(c["source"]) for c in code_cells(BOOK / name))
+        for number, name in ((4, "04-ann.ipynb"), (5, "05-cnn.ipynb"))
+    }
+    mlp, cnn = NETWORKS["mlp"], NETWORKS["cnn"]
+    assert f'nn.Adam(learning_rate=2e-3), "batch_size": {mlp.batch_size}' in text[4]
+    assert (mlp.learning_rate, cnn.learning_rate) == (0.002, 0.002)
+    assert "with a learning rate of 0.002" in text[5]
+    monkeypatch.syspath_prepend(BOOK / "studies")
+    import lstm_memory
+
+    source = inspect.getsource(lstm_memory)
+    for kind in ("rnn", "lstm", "gru"):
+        known = NETWORKS[kind]
+        written = re.search(rf'rates.* = {{.*"{kind.upper()}": ([\d.e-]+)', source)[1]
+        assert known.learning_rate == float(written)
+        assert f"nn.tasks.adding(length, {known.batch_size}, generator)" in source
+        assert f"nn.clip_gradient_norm(grads, {known.clip_norm})" in source
+
+
 def test_options_reach_the_training(monkeypatch, tmp_path):
     options = {
         "--network": "lstm",
@@ -139,6 +187,16 @@ def test_a_backend_is_taken(monkeypatch):
     finally:
         nn.use_backend("numpy")
     assert type(seen["data"][0]).__module__ == "torch"
+
+
+def test_the_digits_have_their_shapes_on_a_backend():
+    nn.use_backend("torch")
+    try:
+        tasks = {name: networks.digits(name, 5) for name in ("mlp", "cnn")}
+    finally:
+        nn.use_backend("numpy")
+    assert tuple(tasks["mlp"].data[0].shape) == (5, 784)
+    assert tuple(tasks["cnn"].data[0].shape) == (5, 28, 28, 1)
 
 
 # --- what goes wrong ------------------------------------------------------------------------------

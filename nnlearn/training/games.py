@@ -125,7 +125,7 @@ class Game(Resumable):
             "data": checksum(self.data.x),
             "latent": int(latent),
             "batch_size": int(self.data.batch_size),
-            "kind": str(kind),
+            "kind": kind,
             "noise": described(noise, 0.0),
             "steps": int(steps) if noise else None,  # the noise depends on how many there are
             "look": called(look) if look else None,  # else the lists would differ in length

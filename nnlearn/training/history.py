@@ -158,7 +158,7 @@ def _draw(
     ax: Any, positions: Sequence[int], values: Sequence[float], name: str, color: str
 ) -> None:
     """Draw a line, and write its name where it ends."""
-    at = list(positions)[-len(values) :]
+    at = positions[-len(values) :]
     ax.plot(at, values, color=color, marker="o" if len(values) == 1 else None)
     finite = [i for i, value in enumerate(values) if math.isfinite(value)]
     if finite:

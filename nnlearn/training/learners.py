@@ -116,7 +116,7 @@ class Learner:
     def go_on_from(self, held: Held) -> None:
         """Put in place, for the model and the optimizer, what a checkpoint holds."""
         self.params.assign(held.params)
-        self.kept = dict(held.kept)
+        self.kept = held.kept
         self.optimizer.go_on(self.params, held.memory, held.steps)
 
 

@@ -369,6 +369,37 @@ def test_the_same_seed_in_another_kind_of_number(path):
         play(path, seed=(7, 0))
 
 
+def test_what_a_game_has_not_is_written_as_nothing(path):
+    """As it always was, so that a checkpoint of an earlier version goes on."""
+    play(path, 4, noise=None, look=None)
+    identity = load_checkpoint(path)[1]["identity"]
+    assert [identity[name] for name in ("noise", "steps", "look")] == [None] * 3
+
+
+def test_a_number_of_steps_of_numpy_s_goes_into_a_checkpoint(path):
+    whole = play(noise=fading)
+    play(path, np.int64(STEPS), noise=fading)
+    same(play(path, STEPS, noise=fading), whole)
+
+
+def test_the_sums_go_on_where_the_players_are(space, path):
+    """Between two entries of the history they are arrays on the device."""
+    kw = {"latent": 3, "every": 3, "batch_size": 16}
+    players = [(make(), make().init(seed)) for make, seed in ((generator, 1), (judge, 2))]
+    for _, params in players:
+        params.vector = space.array(params.vector)
+        params.state.vector = space.array(params.state.vector)
+    (G, params_G), (D, params_D) = players
+    x, rules = space.array(data()), interrupted_game.rules()
+    start = [params.copy() for _, params in players]
+    nn.fit_gan(G, params_G, D, params_D, x, rules, 4, **kw, checkpoint=path, progress=False)
+    game = Game((G, start[0]), (D, start[1]), interrupted_game.rules(), x, 16, 3, 0)
+    game.identify(4, 3, "non-saturating", None, None)
+    game.load(path)
+    assert game.turn == 4
+    assert all(space.holds(total) for total in game.sums.values())
+
+
 def test_a_checkpoint_of_fit_is_none_of_a_game(path):
     interrupted.train(path, 2)
     before = contents(path.parent)

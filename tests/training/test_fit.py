@@ -19,7 +19,7 @@ from nnlearn.data.sets import batches
 from nnlearn.training import fit as training
 from nnlearn.training import runs
 from nnlearn.training.checkpoints import load_checkpoint, save_checkpoint
-from nnlearn.training.runs import called
+from nnlearn.training.learners import called, described
 
 
 @pytest.fixture(scope="module")
@@ -453,6 +453,13 @@ def test_what_is_no_model_and_what_are_no_parameters(name, given, kind):
         )
 
 
+def test_a_model_and_its_parameters_the_other_way_round():
+    """The first that is wrong is the first that is read."""
+    network = model()
+    with pytest.raises(TypeError, match=r"fit: model is Parameters, expected \(model, params"):
+        nn.fit(network.init(), network, nn.softmax_cross_entropy, data(9, 0), nn.SGD(0.1), 1)
+
+
 # --- what is shown meanwhile -------------------------------------------------------------------
 
 
@@ -838,6 +845,34 @@ def test_the_name_of_a_function_holds_no_address():
     ]
     assert not any("0x" in name for name in names), names
     assert "slope=0.1" in names[2]
+    assert names[3] == "nnlearn.layers.dense.ReLU"
+    assert called(nn.Layer.init) == "nnlearn.layers.layer.Layer.init"
+
+
+def test_what_is_given_to_a_part_of_a_function_tells_it_apart():
+    """In whatever order its settings are written."""
+    names = [
+        called(functools.partial(nn.leaky_relu, *args, **kw))
+        for args, kw in (((), {}), ((1,), {}), ((2,), {"slope": 0.1}), ((), {"slope": 0.1}))
+    ]
+    assert len(set(names)) == 4
+    settings = {"slope": 0.1, "other": 2}, {"other": 2, "slope": 0.1}
+    assert len({called(functools.partial(nn.leaky_relu, **kw)) for kw in settings}) == 1
+
+
+def test_a_function_that_has_only_a_short_name():
+    class Loss:
+        def __call__(self, output, target):
+            return output
+
+    loss = Loss()
+    loss.__name__ = "mine"
+    assert called(loss).endswith(".mine")
+
+
+def test_a_rate_is_described_by_where_it_begins():
+    assert described(lambda step: 1 / step).endswith(", 1.0 at first")
+    assert described(0.1) == 0.1
 
 
 def test_a_checkpoint_with_other_metrics_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """History: what is recorded, how it prints, and the figure that it draws."""
 
 import builtins
+import io
 import math
 
 import matplotlib.pyplot as plt
@@ -115,6 +116,75 @@ def test_names_that_would_lie_on_each_other_are_moved():
     assert [text.xyann for text in small.plot().axes[0].texts] == [(6, 0), (6, 0)]
 
 
+def test_names_are_moved_by_how_far_they_are_apart_in_the_figure():
+    """Not by how large the losses are; and whichever of the two is the lower one."""
+    large = nn.History(loss=[103.0, 101.0], validation_loss=[104.0, 102.0])
+    assert [text.xyann for text in large.plot().axes[0].texts] == [(6, 0), (6, 0)]
+    below = nn.History(loss=[-101.0, -103.0], validation_loss=[-100.0, -102.0])
+    assert [text.xyann for text in below.plot().axes[0].texts] == [(6, 0), (6, 0)]
+    for ends in ((1.0, 1.05), (1.05, 1.0)):
+        figure = nn.History(loss=[3.0, ends[0]], validation_loss=[4.0, ends[1]]).plot()
+        figure.savefig(io.BytesIO())
+        texts = sorted(figure.axes[0].texts, key=lambda text: text.xy[1])
+        lower, upper = (text.get_window_extent() for text in texts)
+        assert lower.y1 <= upper.y0 + 1
+
+
+def test_a_name_stands_where_its_line_ends_in_its_colour():
+    figure = trained().plot()
+    figure.savefig(io.BytesIO())
+    for ax in figure.axes:
+        for line, text in zip(ax.lines, ax.texts, strict=False):  # the best epoch has none
+            assert line.get_color() == text.get_color()
+            box, end = text.get_window_extent(), ax.transData.transform(text.xy)
+            assert 0 < box.x0 - end[0] < 20
+            assert abs((box.y0 + box.y1) / 2 - end[1]) < 2
+        *curves, best = ax.lines
+        assert best.get_linestyle() == ":"
+        assert best.get_color()[1:3] == best.get_color()[3:5] == best.get_color()[5:7]  # grey
+        assert best.get_color() not in [line.get_color() for line in curves]
+
+
+def test_axes_one_below_another_share_their_epochs():
+    """Each as high as in a figure that has it alone, with nearly no room at the sides."""
+    alone, figure = nn.History(loss=[3.0, 1.0]).plot(), trained().plot()
+    assert [f.get_size_inches().tolist() for f in (alone, figure)] == [[6.4, 3.4], [6.4, 5.8]]
+    figure.savefig(io.BytesIO())
+    first, last = figure.axes
+    assert first.get_shared_x_axes().joined(first, last)
+    assert last.get_xlim() == pytest.approx((0.96, 3.04))
+    assert all(float(tick).is_integer() for tick in last.get_xticks())
+    box = figure.get_tightbbox()  # what is written at the sides is in the figure
+    assert 0 <= box.x0 < box.x1 <= 6.4
+    assert first.get_position().y0 > last.get_position().y1
+
+
+def test_whole_numbers_are_drawn_and_written_as_others():
+    history = nn.History(loss=[1.0, 2.0], seen=[100, 123456], more=[7])
+    assert [ax.get_ylabel() for ax in history.plot().axes] == ["loss", "seen", "more"]
+    assert [line.split() for line in repr(history).splitlines()[1:]] == [
+        ["epoch", "first", "1", "last", "2"],
+        ["loss", "1", "2"],
+        ["seen", "100", "1.235e+05"],
+        ["more", "7"],
+    ]
+    assert "(1, 2)" in repr(nn.History(shape=[(1, 2)]))
+
+
+def test_what_other_libraries_have_is_explained():
+    told = r"has no attribute 'history'; its lists are "
+    with pytest.raises(AttributeError, match=told + "none yet"):
+        nn.History().history  # noqa: B018
+    with pytest.raises(AttributeError, match=told + r"history\['loss'\], history\['a'\]"):
+        nn.History(loss=[1.0], a=[2.0]).history  # noqa: B018
+
+
+def test_no_figure_is_left_open():
+    before = plt.get_fignums()
+    trained().plot()
+    assert plt.get_fignums() == before
+
+
 def test_a_line_that_ends_in_no_number_has_its_name_at_the_last_one():
     history = nn.History(loss=[3.0, 1.0, math.nan], error=[math.nan] * 3)
     losses, errors = history.plot().axes
@@ -129,9 +199,6 @@ def test_a_notebook_shows_the_figure_once():
     notebook = nbformat.v4.new_notebook(cells=cells)
     nbclient.NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
     assert ["image/png" in output.data for output in notebook.cells[1].outputs] == [True]
-    before = plt.get_fignums()
-    trained().plot()
-    assert plt.get_fignums() == before
 
 
 def test_nothing_to_draw():

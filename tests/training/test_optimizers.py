@@ -230,6 +230,38 @@ def test_a_step_takes_over_what_a_layer_remembers(space):
     close(nn.to_numpy(params.state["variance"]), [0.9 + 0.2, 0.9 + 0.8], 1e-12, "variance")
 
 
+@pytest.mark.parametrize("of_gradient", [True, False])
+def test_a_state_that_one_of_the_two_has_not_is_left(of_gradient):
+    """A gradient made by hand says nothing of what layers remember."""
+    state = nn.Parameters(np.ones(2), {"mean": (2,)})
+    states = (None, state) if of_gradient else (state, None)
+    params, grads = (nn.Parameters(np.ones(3), {"W": (3,)}, its) for its in states)
+    nn.SGD(0.1).step(params, grads)
+    np.testing.assert_allclose(params.vector, 0.9)
+    np.testing.assert_array_equal(state.vector, [1, 1])
+
+
+@pytest.mark.parametrize("rate", [np.float64(0.1), np.float32(0.5), np.array(0.1), 1])
+def test_a_learning_rate_becomes_a_number_of_python(rate):
+    """A float64 of NumPy's would make a step of float32 parameters a float64 one."""
+    for optimizer in (nn.SGD(rate), nn.Adam(rate)):
+        assert type(optimizer.learning_rate) is float
+        assert optimizer.learning_rate == float(rate)
+
+
+class Away(nn.SGD):
+    """A rule of the user's own."""
+
+    def update(self, xp, theta, g, v=None):
+        theta += self.rate * g
+
+
+def test_a_rule_of_the_user_s_own_stays(space):
+    params = nn.Parameters(space.array(np.zeros(3)), {"W": (3,)})
+    Away(0.5).step(params, nn.Parameters(space.array(np.ones(3)), {"W": (3,)}))
+    close(nn.to_numpy(params.vector), [0.5] * 3, 0, "the other way")
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

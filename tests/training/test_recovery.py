@@ -23,7 +23,8 @@ from interrupted import same, train
 
 from nnlearn.training import checkpoints, runs
 from nnlearn.training.checkpoints import DamagedCheckpoint, load_checkpoint, save_checkpoint
-from nnlearn.training.recovery import load_last_good
+from nnlearn.training.learners import whole_number
+from nnlearn.training.recovery import load_last_good, put_back
 
 MANY = bool(os.environ.get("NNLEARN_TRUST"))
 KILLS = 5  # of a test, each at another moment
@@ -171,6 +172,25 @@ def test_killed_while_it_goes_back(trainings, undisturbed, path, number):
     assert length_of(load_last_good(path)[1]) >= trainings.after(2)
     goes_on(trainings, path, undisturbed)
     tally.count("faults survived")
+
+
+def test_the_one_before_takes_the_place_of_a_damaged_one(path):
+    """At once, and not only when the next one is written."""
+    previous = path.with_name("run.previous.npz")
+    path.write_bytes(b"damaged")
+    previous.write_bytes(b"good")
+    with pytest.warns(
+        UserWarning, match=r"fit: it is\. Training goes on .*run\.previous\.npz; the"
+    ):
+        put_back(path, DamagedCheckpoint("it is"), "fit")
+    assert contents(path.parent) == {"run.npz": b"good", "run.damaged.npz": b"damaged"}
+
+
+def test_none_counts_as_a_number_of_steps():
+    assert whole_number({"steps": 0}, "steps") == 0
+    for value in (-1, 1.0, "1", None):
+        with pytest.raises(ValueError, match=r"steps is .*expected a whole number of at least 0"):
+            whole_number({"steps": value}, "steps")
 
 
 def test_where_both_are_damaged_nothing_is_changed(trainings, path):

@@ -388,3 +388,18 @@ def test_a_game_of_two_schedules():
     assert [o.steps for o in pair] == [6, 6]
     falling, _ = play(nn.schedules.cosine(0.01, 6), 0.02)
     assert not np.array_equal(falling[0], constant[0])
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [
+        ("0.1", "'0.1'"),
+        (np.str_("0.1"), r"np\.str_\('0\.1'\)"),
+        (None, "NoneType"),
+        ([0.1], "list"),
+        (lambda step: 0.1, "function"),
+    ],
+)
+def test_what_is_no_number_is_refused_by_name(rate, told):
+    with pytest.raises(TypeError, match=rf"^warm_up: rate is {told}, expected a number$"):
+        nn.schedules.warm_up(rate, 5)
