@@ -42,6 +42,7 @@ def test_a_setting_is_a_plain_finite_number():
         (-np.inf, {}, "-inf, expected a finite number"),
         (np.inf, {"least": 0}, "inf, expected a finite number of at least 0"),
         (-1e-9, {"least": 0}, "-1e-09, expected a finite number of at least 0"),
+        (0.5, {"least": 1}, "0.5, expected a finite number of at least 1"),
         (1.5, {"least": 0, "most": 1}, "1.5, expected a finite number from 0 to 1"),
     ):
         with pytest.raises(ValueError, match=f"^LeakyReLU: slope is {told}$"):

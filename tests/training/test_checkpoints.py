@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import nnlearn as nn
 from nnlearn.training import checkpoints
+from nnlearn.training.archives import read_archive
 from nnlearn.training.checkpoints import load_checkpoint, save_checkpoint, write_into
 
 ARRAYS = {"params": np.arange(6.0).reshape(2, 3), "optimizer.mean": np.float32([1, np.nan])}
@@ -74,6 +75,14 @@ def test_the_folder_is_made_and_has_to_be_one_for_files(tmp_path):
     if os.path.isdir("/proc"):  # whose folders take no file, not even of root
         with pytest.raises(OSError, match=r"fit: checkpoint is /proc/run\.npz, expected a place"):
             checkpoints.check_writable("/proc/run.npz", "fit: checkpoint")
+
+
+def test_an_array_with_a_long_header_is_read(tmp_path):
+    """NumPy writes version 2.0 of its format where a header is too long for version 1.0."""
+    archive = zipfile.ZipFile(tmp_path / "long.npz", "w")
+    with archive, archive.open("a.npy", "w") as file:
+        np.lib.format.write_array(file, ARRAYS["params"], version=(2, 0))
+    np.testing.assert_array_equal(read_archive(tmp_path / "long.npz")["a"], ARRAYS["params"])
 
 
 def test_a_reason_of_ours_is_told_without_its_type(path):
