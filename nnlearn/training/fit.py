@@ -255,7 +255,7 @@ def _of_shard(loss: Loss, output: Array, target: Array) -> tuple[Any, Callable[[
 def _look(run: Run, loss: Loss, validation: Sequence[Array], metrics: Metrics) -> dict[str, float]:
     """Return the validation loss and the metrics; each rank computes the output of its rows."""
     x, target = validation
-    count = int(x.shape[0])
+    count = x.shape[0]
     own = predict(run.model, run.params, x[run.ranks.shard(count), ...])
     output = run.ranks.all_rows(own, count)
     record = {"validation_loss": float(loss(output, target))}

@@ -153,6 +153,17 @@ def test_sharded_gradient(n, p, model):
             close(found[1].state.vector, grads.state.vector, 1e-11, "")
 
 
+def test_a_loss_of_float64_leaves_a_gradient_of_float32():
+    """They are sent together; parameters and their gradient keep their dtype."""
+    model, (x, target) = nn.Dense(3, 1), (np.ones((5, 3), "float32"), np.zeros((5, 1), "float32"))
+    loss = nn.differentiable(
+        lambda y, t: (np.float64(nn.mean_squared_error(y, t)), lambda dv: (2 * y / len(y), None))
+    )
+    case = model, model.init(0), loss, (x, target)
+    for _, grads in on_threads(2, functools.partial(gradient_of, *case)):
+        assert grads.vector.dtype == np.float32
+
+
 def test_a_plain_mean_of_gradients_would_be_wrong(monkeypatch):
     """Three examples on two ranks: the test above sees whether shares are forgotten."""
     monkeypatch.setattr(module.Batch, "weighted", lambda batch, a: a / batch.ranks.size)
