@@ -118,6 +118,8 @@ def test_each_is_trained_as_its_chapter_does(monkeypatch):
     mlp, cnn = NETWORKS["mlp"], NETWORKS["cnn"]
     assert f'nn.Adam(learning_rate=2e-3), "batch_size": {mlp.batch_size}' in text[4]
     assert (mlp.learning_rate, cnn.learning_rate) == (0.002, 0.002)
+    assert f"test_accuracy(plain_layers, all_digits, s, epochs={mlp.epochs})" in text[4]
+    assert f"pictures_of(x_train), y_train, epochs=({cnn.epochs}, 3))" in text[5]
     assert "with a learning rate of 0.002" in text[5]
     monkeypatch.syspath_prepend(BOOK / "studies")
     import lstm_memory
@@ -129,6 +131,7 @@ def test_each_is_trained_as_its_chapter_does(monkeypatch):
         assert known.learning_rate == float(written)
         assert f"nn.tasks.adding(length, {known.batch_size}, generator)" in source
         assert f"nn.clip_gradient_norm(grads, {known.clip_norm})" in source
+        assert known.epochs == 10  # of sequences that only this command draws
 
 
 def test_options_reach_the_training(monkeypatch, tmp_path):
