@@ -30,7 +30,7 @@ from nnlearn.files import write_atomically
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).parent
 DOUBLE = ROOT / "tests" / "doubles"  # of a GPU: its tests judge as well
-sys.path[:0] = [str(DOUBLE), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT / "tests"))
 from mutate import broken, everywhere  # noqa: E402
 
 from trust.judging import Judge  # noqa: E402
@@ -124,6 +124,7 @@ def main():
         room = ROOMS[args.seed % len(ROOMS)] if args.room == "any" else args.room
         args.modules, args.tests = [f"nnlearn.{room}.*"], [f"tests/{room}"]
     args.fates.parent.mkdir(parents=True, exist_ok=True)
+    sys.path.insert(0, str(DOUBLE))
     paths = [str(DOUBLE), os.environ.get("PYTHONPATH")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     chosen = list(candidates(args.modules))
