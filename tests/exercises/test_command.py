@@ -325,7 +325,7 @@ def test_stopped_by_the_reader_it_leaves_nothing_behind(reader, tmp_path_factory
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     text, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, text
     assert text.endswith("Stopped.\n")
     assert "Traceback" not in text
     assert list(temporary.iterdir()) == []
