@@ -319,6 +319,8 @@ def test_stopped_by_the_reader_it_leaves_nothing_behind(reader, tmp_path_factory
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         env=os.environ | {"TMPDIR": str(temporary)},
+        # where the tests run in a script's background, it would be ignored
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     end = time.monotonic() + 60
     while not any(temporary.rglob("tmp*.json")) and time.monotonic() < end:
