@@ -11,6 +11,7 @@ import pytest
 from mutate import broken, everywhere
 
 from trust import mutants
+from trust.__main__ import table
 from trust.applying import codes, living, swap
 
 ROOT = Path(__file__).parents[1]
@@ -154,3 +155,35 @@ def test_what_is_called_equivalent_is_a_mutant_of_today():
         lines = [line.strip() for line in text.splitlines()]
         known[module] = {(lines[n - 1], what) for n, what in everywhere(ast.parse(text))}
     assert [key for key in told if key[1:] not in known[key[0]]] == []
+
+
+def test_a_note_on_a_row_stands_below_the_table():
+    row = {"date": "2026-01-02", "minutes": 3, "passed": True, "counts": {"cases tried": 1200}}
+    told = table({"faults": row | {"versions": {"numpy": "2.4"}, "note": "in two parts."}})
+    assert "| 1,200 cases tried | 3 | 2026-01-02 |" in told
+    assert told.endswith("\n\nOn numpy 2.4.\n\nfaults: in two parts.\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_an_interrupted_run_goes_on_unless_the_package_has_changed(tmp_path, monkeypatch):
+    """The fates of an earlier run are believed only where its lines are still those of today."""
+    fates, asked = tmp_path / "fates.json", []
+    chosen = list(mutants.candidates(["nnlearn.operations.dense"]))
+    known = {m.name: "killed" for m in chosen[1:]}
+
+    class Judge:
+        def __init__(self, these, *rest):
+            asked.append([m.name for m in these])
+
+    monkeypatch.setattr(mutants, "Judge", Judge)
+    monkeypatch.setattr(mutants.pytest, "main", lambda *a: 0)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("PYTHONPATH", "")
+    command = ["mutants", "nnlearn.operations.dense", "--go-on", "--fates", str(fates)]
+    monkeypatch.setattr(sys, "argv", command)
+    for older_than_the_package in (False, True):
+        fates.write_text(json.dumps(known))
+        if older_than_the_package:
+            os.utime(fates, (0, 0))
+        mutants.main()
+    assert asked == [[chosen[0].name], [m.name for m in chosen]]

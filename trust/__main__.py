@@ -101,7 +101,7 @@ def stored():
 
 
 def table(results):
-    """Write the results as a table in Markdown."""
+    """Write the results as a table in Markdown, and below it what is noted of a row."""
     rows = ["| part | what it tries | found | minutes | date |", "| --- | --- | --- | --- | --- |"]
     for part, found in results.items():
         said = ", ".join(f"{n:,} {kind}" for kind, n in found["counts"].items())
@@ -111,7 +111,9 @@ def table(results):
     if not results:
         return "\n".join(rows) + "\n"
     newest = max(results.values(), key=lambda found: found["date"])["versions"]
-    return "\n".join(rows) + "\n\nOn " + ", ".join(f"{k} {v}" for k, v in newest.items()) + ".\n"
+    said = "On " + ", ".join(f"{k} {v}" for k, v in newest.items()) + "."
+    notes = [f"{part}: {found['note']}" for part, found in results.items() if "note" in found]
+    return "\n".join(rows) + "\n\n" + "\n\n".join([said, *notes]) + "\n"
 
 
 def main():

@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 DOUBLE = ROOT / "tests" / "doubles"  # of a GPU: its tests judge as well
 sys.path.insert(0, str(ROOT / "tests"))
 from mutate import broken, everywhere  # noqa: E402
+from paths import newest  # noqa: E402
 
 from trust.judging import Judge  # noqa: E402
 
@@ -111,7 +112,11 @@ def options():
     parser.add_argument("--at-least", type=float, default=95.0, help="the score to reach, in %%")
     parser.add_argument("--fates", type=Path, default=ROOT / "_build/mutants/fates.json")
     parser.add_argument("--again", action="store_true", help="only those that survived before")
-    parser.add_argument("--go-on", action="store_true", help="only those without a fate so far")
+    parser.add_argument(
+        "--go-on",
+        action="store_true",
+        help="an interrupted run, if nnlearn is still as it was then",
+    )
     return parser.parse_args()
 
 
@@ -129,13 +134,15 @@ def main():
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     chosen = list(candidates(args.modules))
     fates = json.loads(args.fates.read_text()) if args.fates.exists() else {}
+    # a fate is that of a line by its number: where nnlearn has changed, of another one
+    known = fates if fates and args.fates.stat().st_mtime > newest([ROOT / "nnlearn"]) else {}
     if args.again:
         chosen = [m for m in chosen if fates.get(m.name) in ("survived", "not reached")]
     if args.sample and args.sample < len(chosen):
         chosen = random.Random(args.seed).sample(chosen, args.sample)
         print(f"{args.sample} mutants of {' '.join(args.modules)}, drawn with seed {args.seed}")
 
-    asked = [m for m in chosen if m.name not in fates] if args.go_on else chosen
+    asked = [m for m in chosen if m.name not in known] if args.go_on else chosen
     bar = tqdm(total=len(asked), mininterval=5)
 
     def told(mutant, verdict):
