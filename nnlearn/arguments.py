@@ -3,7 +3,7 @@
 import contextlib
 import contextvars
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,24 @@ def number(
         bounds = bounds if math.isinf(most) else f" from {least} to {most}"
         raise ValueError(f"{owner}: {name} is {value}, expected a finite number{bounds}")
     return float(value)
+
+
+def truth(owner: str, name: str, value: Any) -> bool:
+    """Return a setting that is True or False; refuse all else, such as the text 'no'."""
+    if not isinstance(value, bool | np.bool):
+        raise TypeError(f"{owner}: {name} is {value!r}, expected True or False")
+    return bool(value)
+
+
+def initializer_of(owner: str, name: str, value: Any) -> Callable[..., Any]:
+    """Return what draws parameters; refuse what cannot be called, such as its name."""
+    if not callable(value):
+        raise TypeError(
+            f"{owner}: {name} is {value!r}, expected a function of (rng, shape, fan_in, fan_out), "
+            "such as those of nn.initializers"
+        )
+    drawing: Callable[..., Any] = value
+    return drawing
 
 
 def pair(owner: str, name: str, value: Any, least: int) -> tuple[int, int]:

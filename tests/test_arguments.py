@@ -6,6 +6,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
+import nnlearn as nn
 from nnlearn import arguments
 
 
@@ -47,6 +48,58 @@ def test_a_setting_is_a_plain_finite_number():
     ):
         with pytest.raises(ValueError, match=f"^LeakyReLU: slope is {told}$"):
             arguments.number("LeakyReLU", "slope", given, **range_)
+
+
+def test_a_setting_is_true_or_false():
+    for given in (True, False, np.True_, np.False_):
+        found = arguments.truth("RNN", "last", given)
+        assert found is bool(given)
+    for given in ("no", 0, 1.0, None, np.array([True])):
+        with pytest.raises(TypeError, match=r"^RNN: last is .*, expected True or False$"):
+            arguments.truth("RNN", "last", given)
+
+
+def test_an_initializer_can_be_called():
+    assert (
+        arguments.initializer_of("Dense", "initializer", nn.initializers.he) is nn.initializers.he
+    )
+    for given in ("he", None, 0.1):
+        told = rf"^Dense: initializer is {given!r}, expected a function of \(rng, shape, fan_in"
+        with pytest.raises(TypeError, match=told):
+            arguments.initializer_of("Dense", "initializer", given)
+
+
+RECURRENT = {name: (2, 2) for name in ("RNN", "LSTM", "GRU")}
+ATTENDING = {name: (4, 2) for name in ("MultiHeadAttention", "TransformerBlock")}
+DRAWING = {"Dense": (2, 2), "Embedding": (2, 2), "Conv2D": (2, 2, 3), "ConvTranspose2D": (2, 2, 3)}
+TRUE_OR_FALSE = [
+    *(
+        (owner, sizes, name)
+        for owner, sizes in RECURRENT.items()
+        for name in ("last", "learned_state")
+    ),
+    *((owner, sizes, name) for owner, sizes in ATTENDING.items() for name in ("causal", "rotary")),
+    ("SGD", (0.1, 0.9), "nesterov"),
+    ("blockwise_attention", (np.ones((2, 2)),) * 3, "causal"),
+]
+DRAWN = [
+    *((owner, sizes, "initializer") for owner, sizes in (DRAWING | RECURRENT).items()),
+    *((owner, sizes, "recurrent_initializer") for owner, sizes in RECURRENT.items()),
+    ("MultiHeadAttention", (4, 2), "initializer"),
+]
+
+
+@pytest.mark.parametrize(("owner", "sizes", "name"), TRUE_OR_FALSE)
+def test_what_is_neither_true_nor_false_is_told_at_once(owner, sizes, name):
+    owned = owner.replace("TransformerBlock", "MultiHeadAttention")  # which it is made of
+    with pytest.raises(TypeError, match=f"^{owned}: {name} is 'no', expected True or False$"):
+        getattr(nn, owner)(*sizes, **{name: "no"})
+
+
+@pytest.mark.parametrize(("owner", "sizes", "name"), DRAWN)
+def test_what_draws_nothing_is_told_at_once(owner, sizes, name):
+    with pytest.raises(TypeError, match=f"^{owner}: {name} is 'he', expected a function"):
+        getattr(nn, owner)(*sizes, **{name: "he"})
 
 
 def test_a_mean_of_nothing_is_refused():

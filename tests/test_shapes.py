@@ -194,6 +194,16 @@ def test_mixed_dtypes_are_taken_for_the_widest():
     assert signature.fitting(args, {})[0] is args
 
 
+def test_what_is_left_out_has_no_dtype():
+    """Among arguments of mixed dtypes, by its place or by its name."""
+    signature = Signature("f", "x (N), a (N), b (N)", required={"x", "b"})
+    x, b = np.ones(2, "float32"), np.ones(2)
+    (wide, none, other), _ = signature.fitting((x, None, b), {})
+    assert (wide.dtype, none, other is b) == ("float64", None, True)
+    (wide,), keywords = signature.fitting((x,), {"a": None, "b": b})
+    assert (wide.dtype, keywords) == ("float64", {"a": None, "b": b})
+
+
 def test_values_have_the_shapes_behind_the_arrow():
     signature = Signature("f", "x (N, D) -> y (N), z (D)")
     sizes = signature.check([np.ones((3, 2))])

@@ -1,7 +1,6 @@
 """``python -m nnlearn.train``: a chapter's network, on one process or on several."""
 
 import inspect
-import locale
 import re
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from paths import BOOK
 
 import nnlearn as nn
 from nnlearn import train
-from nnlearn.arrays import launching
 from nnlearn.training import networks
 from nnlearn.training.networks import NETWORKS
 
@@ -247,48 +245,12 @@ train.main(["--network", "mlp"])
 # --- who started it -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("variables", "told"),
-    [
-        ({}, None),
-        ({"PMI_RANK": "3", "PMI_SIZE": "4"}, (3, 4)),
-        ({"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "2"}, (0, 2)),
-        ({"PMIX_RANK": "5"}, (5, None)),
-        ({"PMIX_RANK": "5", "PMIX_SIZE": "6"}, (5, 6)),
-    ],
-)
-def test_the_launcher_is_noticed(variables, told, monkeypatch):
-    for name in (name for pair in launching._VARIABLES for name in pair):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert launching.launched() == told
-
-
 def test_without_mpi4py_it_says_what_to_install(tmp_path):
     (tmp_path / "mpi4py.py").write_text("raise ImportError('it is not there')\n")
     done = trained(2, *SMALL, PYTHONPATH=tmp_path)
     assert done.returncode != 0
     assert done.stderr.count("pip install mpi4py, and mpich where the system has no MPI") == 1
     assert trained(None, *SMALL, PYTHONPATH=tmp_path).returncode == 0
-
-
-def test_mpi_starts_where_i_is_the_small_letter_of_I(tmp_path, monkeypatch):
-    (tmp_path / "mpi4py").mkdir()
-    (tmp_path / "mpi4py/__init__.py").touch()
-    told = "import locale\nletters = locale.setlocale(locale.LC_CTYPE)\n"
-    (tmp_path / "mpi4py/MPI.py").write_text(told)
-    monkeypatch.syspath_prepend(tmp_path)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "mpi4py"]:
-        monkeypatch.delitem(sys.modules, name)
-    before = locale.setlocale(locale.LC_CTYPE)
-    assert before != "C"
-    try:
-        assert launching.started_mpi().letters == "C"
-        assert locale.setlocale(locale.LC_CTYPE) == before
-    finally:
-        for name in ("mpi4py.MPI", "mpi4py"):
-            sys.modules.pop(name, None)
 
 
 def test_an_mpiexec_of_another_mpi_is_noticed():

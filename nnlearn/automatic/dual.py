@@ -8,6 +8,7 @@ their backward passes run on them as they are.
 
 import functools
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -105,24 +106,22 @@ class Dual:
     def __sub__(self, other: Any) -> "Dual":
         return self.__add__(-other)
 
-    def __mul__(self, other: Any) -> "Dual":  # eq-dual-product
-        a, b = self.value, value_of(other)
-        return Dual(a * b, self.tangent * b + a * tangent_of(other))
+    def __mul__(self, other: Any) -> "Dual":
+        return product(operator.mul, self, other)
 
     def __truediv__(self, other: Any) -> "Dual":
-        a, b = self.value, value_of(other)
-        return Dual(a / b, (self.tangent - a / b * tangent_of(other)) / b)
+        b = value_of(other)
+        quotient = self.value / b
+        shares = [self.tangent] if self.moves else []
+        shares += [-quotient * other.tangent] if moves(other) else []
+        return Dual(quotient, sum(shares[1:], shares[0]) / b if shares else None)
 
     def __pow__(self, power: float) -> "Dual":
         slope = power * self.value ** (power - 1) if power else 0  # a⁰ is flat, at 0 and ∞ too
         return Dual(self.value**power, slope * self.tangent)
 
-    def __matmul__(self, other: Any) -> "Dual":  # eq-dual-product; a constant saves a product
-        a, b = self.value, value_of(other)
-        parts = [self.tangent @ b] if self.moves else []
-        if isinstance(other, Dual) and other.moves:
-            parts.append(a @ other.tangent)
-        return Dual(a @ b, sum(parts[1:], parts[0]) if parts else None)
+    def __matmul__(self, other: Any) -> "Dual":
+        return product(operator.matmul, self, other)
 
     def __radd__(self, other: Any) -> "Dual":
         return self.__add__(other)
@@ -131,14 +130,14 @@ class Dual:
         return self.__neg__().__add__(other)
 
     def __rmul__(self, other: Any) -> "Dual":
-        return self.__mul__(other)
+        return product(operator.mul, other, self)
 
     def __rtruediv__(self, other: Any) -> "Dual":
         value = other / self.value
         return Dual(value, -value / self.value * self.tangent)
 
     def __rmatmul__(self, other: Array) -> "Dual":
-        return Dual(other @ self.value, other @ self.tangent)
+        return product(operator.matmul, other, self)
 
     def _become(self, new: "Dual") -> "Dual":
         """Write into the arrays that are there, so that views of them see it."""
@@ -179,6 +178,19 @@ class Dual:
         return self.value != value_of(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def product(times: Callable[[Any, Any], Any], a: Any, b: Any) -> Dual:  # eq-dual-product
+    """Multiply, entry by entry or as matrices; a constant has no part in the tangent."""
+    x, y = value_of(a), value_of(b)
+    shares = [times(a.tangent, y)] if moves(a) else []
+    shares += [times(x, b.tangent)] if moves(b) else []
+    return Dual(times(x, y), sum(shares[1:], shares[0]) if shares else None)
+
+
+def moves(a: Any) -> bool:
+    """Whether a has a tangent: it is a dual number, and no constant."""
+    return isinstance(a, Dual) and a.moves
 
 
 def value_of(a: Any) -> Any:

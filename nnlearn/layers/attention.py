@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from nnlearn.arguments import positive_integer
+from nnlearn.arguments import initializer_of, positive_integer, truth
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.layers import initializers
@@ -72,7 +72,9 @@ class MultiHeadAttention(Remembering):
                 f"MultiHeadAttention: width is {width} and heads is {heads}, expected an even "
                 "number of components for each head, which rotary positions turn in pairs"
             )
-        self.causal, self.rotary, self.initializer = causal, rotary, initializer
+        self.causal = truth("MultiHeadAttention", "causal", causal)
+        self.rotary = truth("MultiHeadAttention", "rotary", rotary)
+        self.initializer = initializer_of("MultiHeadAttention", "initializer", initializer)
 
     def parameters(self) -> Declaration:
         D = self.width

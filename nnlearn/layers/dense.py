@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlearn.arguments import number, positive_integer
+from nnlearn.arguments import initializer_of, number, positive_integer
 from nnlearn.arrays.typing import Array
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Draw, Layer
@@ -41,7 +41,7 @@ class Dense(Layer):
     def __init__(self, inputs: int, outputs: int, initializer: Draw = initializers.he) -> None:
         self.inputs = positive_integer("Dense", "inputs", inputs)
         self.outputs = positive_integer("Dense", "outputs", outputs)
-        self.initializer = initializer
+        self.initializer = initializer_of("Dense", "initializer", initializer)
 
     def parameters(self) -> Declaration:
         draw = functools.partial(self.initializer, fan_in=self.inputs, fan_out=self.outputs)

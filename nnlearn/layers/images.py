@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlearn.arguments import pair, positive_integer
+from nnlearn.arguments import initializer_of, pair, positive_integer
 from nnlearn.arrays.typing import Array, Pair
 from nnlearn.layers import initializers
 from nnlearn.layers.dense import Activation
@@ -58,7 +58,7 @@ class Conv2D(Layer):
         self.size = pair(name, "size", size, 1)
         self.stride = pair(name, "stride", stride, 1)
         self.padding = pair(name, "padding", self._same() if padding == "same" else padding, 0)
-        self.initializer = initializer
+        self.initializer = initializer_of(name, "initializer", initializer)
 
     def parameters(self) -> Declaration:
         area = self.size[0] * self.size[1]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlearn.arguments import number, positive_integer
+from nnlearn.arguments import initializer_of, number, positive_integer, truth
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.gradients import Waiting
@@ -52,10 +52,12 @@ class Recurrent(Remembering):
         name = type(self).__name__
         self.inputs = positive_integer(name, "inputs", inputs)
         self.hidden = positive_integer(name, "hidden", hidden)
-        self.last = last
-        self.learned_state = learned_state
-        self.initializer = initializer
-        self.recurrent_initializer = recurrent_initializer
+        self.last = truth(name, "last", last)
+        self.learned_state = truth(name, "learned_state", learned_state)
+        self.initializer = initializer_of(name, "initializer", initializer)
+        self.recurrent_initializer = initializer_of(
+            name, "recurrent_initializer", recurrent_initializer
+        )
 
     def parameters(self) -> Declaration:
         D, H, rows = self.inputs, self.hidden, self.blocks * self.hidden
@@ -253,7 +255,7 @@ class Embedding(Layer):
     def __init__(self, count: int, size: int, initializer: Draw = standard_normal) -> None:
         self.count = positive_integer("Embedding", "count", count)
         self.size = positive_integer("Embedding", "size", size)
-        self.initializer = initializer
+        self.initializer = initializer_of("Embedding", "initializer", initializer)
 
     def parameters(self) -> Declaration:
         return {"W": ((self.count, self.size), self.initializer)}

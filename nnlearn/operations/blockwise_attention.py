@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from nnlearn.arguments import positive_integer
+from nnlearn.arguments import positive_integer, truth
 from nnlearn.arrays.backend import array_namespace
 from nnlearn.arrays.typing import Array, Gradients
 from nnlearn.derivative import differentiable
@@ -102,6 +102,7 @@ def blockwise_attention(
 def _blocks(T: int, S: int, causal: bool, block: int) -> Iterator[tuple[Any, Any]]:
     """Give, block after block of keys, the rows of those queries that look at it, and its own."""
     block = positive_integer("blockwise_attention", "block", block)
+    causal = truth("blockwise_attention", "causal", causal)
     if causal and S < T:
         raise ValueError(
             f"blockwise_attention: k has {S} rows, expected at least as many as q, {T}, for causal "

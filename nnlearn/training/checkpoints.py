@@ -160,7 +160,7 @@ def _unpacked(content: dict[str, Array]) -> tuple[dict[str, Array], dict[str, An
         return arrays, facts
     if found != _FORMAT:
         raise ValueError(f"it has format {found!r}, expected 1 or {_FORMAT}")
-    if seal is None or str(seal) != _checksum(text):
+    if str(seal) != _checksum(text):
         raise ValueError("its facts have another checksum than when they were written")
     checksums = facts["checksums"]
     for name in {**checksums, **arrays}:
@@ -180,7 +180,7 @@ def write_into(target: Array, values: Array) -> None:
     ValueError
         If it has another shape.
     """
-    if tuple(target.shape) != values.shape:
+    if target.shape != values.shape:
         raise ValueError(f"an array has shape {values.shape}, expected {tuple(target.shape)}")
     xp = array_namespace(target)
     target[...] = xp.asarray(values, dtype=target.dtype, device=target.device)

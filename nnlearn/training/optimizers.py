@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from nnlearn.arguments import truth
 from nnlearn.arrays import fused
 from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.fast import blocks
@@ -173,7 +174,7 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(learning_rate, weight_decay)
         self.momentum = _in_range(self, "momentum", momentum, 0, 1)
-        self.nesterov = nesterov
+        self.nesterov = truth("SGD", "nesterov", nesterov)
         if nesterov and momentum == 0:
             raise ValueError("SGD: nesterov is True, expected a momentum greater than 0 with it")
         self.remembers = ("velocity",) if momentum else ()

@@ -242,6 +242,19 @@ def test_places_may_be_constants_among_dual_numbers(library):
     assert nn.to_numpy(a.tangent).tolist() == [[-2, 0], [5, 7], [0, -1]]
 
 
+def test_a_constant_has_no_part_in_the_tangent(space):
+    """Not even 0 times infinity, which is no number."""
+    a, c = dual(space, [np.inf, 2.0], [3.0, 5.0]), space.array(np.array([4.0, 8.0]))
+    for found, value, tangent in [
+        (a * c, [np.inf, 16], [12, 40]),
+        (4 * a, [np.inf, 8], [12, 20]),
+        (a / c, [np.inf, 0.25], [0.75, 0.625]),
+        (a.constant(c) / a, [0, 4], [0, -10]),
+    ]:
+        assert nn.to_numpy(found.value).tolist() == value
+        assert nn.to_numpy(found.tangent).tolist() == tangent
+
+
 def test_what_stays_costs_no_second_computation(space):
     """Functions of one argument and products of constants are constants, and carry no tangent."""
     a = dual(space, [[1.0, 2.0], [3.0, 4.0]])
@@ -250,6 +263,9 @@ def test_what_stays_costs_no_second_computation(space):
     for found, expected in [
         (c.T, values.T),
         (c @ c, values @ values),
+        (c * c, values * values),
+        (2 * c, 2 * values),
+        (c / c, values / values),
         (xp.flip(c, axis=0), values[::-1]),
         *((getattr(xp, name)(c), getattr(np, name)(values)) for name in SLOPES),
     ]:

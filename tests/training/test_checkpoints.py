@@ -330,6 +330,30 @@ def test_a_checksum_that_is_gone_is_missed(path):
     assert "it has format 1, expected 1 or 2" in refused(path)
 
 
+@pytest.mark.parametrize("facts", [7, None, "steps", [1, 2]])
+def test_facts_that_are_none_are_refused(path, facts):
+    """However well they are sealed."""
+    save_checkpoint(path, ARRAYS, FACTS)
+
+    def forged(content):
+        about = json.loads(str(content["facts"])) | {"facts": facts}
+        text = np.asarray(json.dumps(about))
+        return content | {"facts": text, "checksum": np.asarray(checkpoints._checksum(text))}
+
+    rewritten(path, forged)
+    assert "no checkpoint of nnlearn, or is damaged: " in refused(path)
+    tally.count("bad inputs refused")
+
+
+def test_a_checksum_of_another_shape_is_none(path):
+    """Compared with an array of texts, one text gives an array, which is false where it is not."""
+    save_checkpoint(path, ARRAYS, FACTS)
+    rewritten(path, lambda c: c | {"checksum": np.asarray([str(c["checksum"])])})
+    assert "its facts have another checksum" in refused(path)
+    rewritten(path, lambda c: c | {"checksum": np.asarray([], "U8")})
+    assert "its facts have another checksum" in refused(path)
+
+
 @pytest.mark.parametrize("seed", range(20 if MANY else 2))
 def test_random_bytes_change_nothing_or_are_refused(path, seed):
     """One byte or several: never other numbers, never another error than ValueError."""

@@ -821,7 +821,10 @@ def test_a_cell_run_again_ends_at_once(tmp_path):
 
 
 def test_patience_given_when_a_run_is_taken_up(tmp_path):
-    """The best parameters are in the checkpoint, whether patience was asked for or not."""
+    """The best parameters are in the checkpoint, whether patience was asked for or not.
+
+    Without it, a training ends with the last ones, be they worse.
+    """
     model, pair = nn.Dense(1, 1), (np.ones((8, 1), "float32"), np.zeros((8, 1), "float32"))
     kw = {"validation": pair, "progress": False, "checkpoint": tmp_path / "a.npz"}
     for more in ({}, {"patience": 1}):
@@ -829,8 +832,21 @@ def test_patience_given_when_a_run_is_taken_up(tmp_path):
         history = nn.fit(
             model, params, nn.mean_squared_error, pair, nn.SGD(0.6, momentum=0.9), 5, **kw, **more
         )
-    found = float(nn.mean_squared_error(model(params, pair[0]), pair[1]))
-    close(found, min(history["validation_loss"]), 1e-6, "validation loss")
+        losses = history["validation_loss"]
+        assert min(losses) < losses[-1] / 2
+        found = float(nn.mean_squared_error(model(params, pair[0]), pair[1]))
+        close(found, min(losses) if more else losses[-1], 1e-6, "validation loss")
+
+
+def test_the_history_holds_numbers_of_python():
+    """Whatever kind of number a metric gives."""
+    model, pair = nn.Dense(1, 1), (np.ones((8, 1), "float32"), np.zeros((8, 1), "float32"))
+    metrics = {"first": lambda output, target: np.abs(output[0, 0] - target[0, 0])}
+    history = nn.fit(
+        model, model.init(0), nn.mean_squared_error, pair, nn.SGD(0.1), 1,
+        validation=pair, metrics=metrics, progress=False,
+    )  # fmt: skip
+    assert [type(history[name][0]) for name in ("loss", "validation_loss", "first")] == [float] * 3
 
 
 def test_the_name_of_a_function_holds_no_address():

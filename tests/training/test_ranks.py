@@ -500,6 +500,23 @@ def test_a_loss_that_is_not_finite_is_told_alike_by_all_ranks():
     for error in ended:
         assert isinstance(error, nn.TrainingDiverged)
         assert error.batch == ended[0].batch
+        assert error.on_every_rank
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_a_rank_without_rows_says_nothing_of_them(ranks):
+    """Two examples, of which the loss alone is not finite."""
+    huge = {"data": lambda: (np.ones((2, 3)), np.full((2, 1), 1e200))}
+
+    def on_rank(communicator):
+        with np.errstate(over="ignore"):
+            fit_line(huge, communicator, only=None)
+
+    texts = {str(error) for error in on_threads(ranks, on_rank)}
+    assert len(texts) == 1
+    text = texts.pop()
+    assert "is inf; every layer gives finite numbers, of up to " in text
+    assert text.count("every layer") == 1
 
 
 def test_exploding_on_all_ranks_alike():

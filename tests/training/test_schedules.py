@@ -62,6 +62,10 @@ def test_inverse_root_is_vaswanis(width, steps):
     assert max(found) == found[steps - 1]
 
 
+def test_a_wave_between_equal_rates_is_flat():
+    assert sampled(nn.schedules.cosine(0.1, 9, lowest=0.1)) == [0.1] * 150
+
+
 @pytest.mark.equation("eq-cosine-schedule")
 @given(rate=rates, steps=st.integers(2, 100), part=st.floats(0, 0.99), low=st.floats(0, 1))
 def test_cosine(rate, steps, part, low):
