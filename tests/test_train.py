@@ -118,6 +118,7 @@ def test_each_is_trained_as_its_chapter_does(monkeypatch):
     assert (mlp.learning_rate, cnn.learning_rate) == (0.002, 0.002)
     assert f"test_accuracy(plain_layers, all_digits, s, epochs={mlp.epochs})" in text[4]
     assert f"pictures_of(x_train), y_train, epochs=({cnn.epochs}, 3))" in text[5]
+    assert f"learning_rate=2e-3, seed=0, batch_size={cnn.batch_size}):" in text[5]
     assert "with a learning rate of 0.002" in text[5]
     monkeypatch.syspath_prepend(BOOK / "studies")
     import lstm_memory

@@ -26,6 +26,8 @@ from trust.applying import codes, import_broken, living, pairs, remembering, swa
 IMPORT = "import"
 #: tests that start other processes: of modules in which nobody sees what lines these reach
 PROCESSES = {
+    "tests/arrays/test_cupy_double.py::test_an_epoch_of_training_waits_once": ("fit",),
+    "tests/training/test_fit.py::test_a_lambda_has_the_same_name_in_every_process": ("learners",),
     "tests/arrays/test_fused.py": ("fused", "few_kernels", "few_kernels_recurrent"),
     "tests/arrays/test_memory.py": ("memory",),
     "tests/training/test_hostile_files.py": ("archives", "checkpoints", "saving"),
@@ -101,6 +103,10 @@ class Judge:
         return self.reports
 
     def pytest_runtestloop(self, session):
+        if session.testsfailed:
+            raise session.Interrupted("some tests cannot be collected, so they cannot judge")
+        # else each child would tell of its tests, in the middle of the bar
+        session.config.pluginmanager.unregister(name="terminalreporter")
         self.items = {item.nodeid: item for item in session.items}
         self.files = {str(mutant.file) for mutant in self.mutants}
         self.functions, self.caches = living(self.files), remembering()

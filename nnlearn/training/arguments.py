@@ -155,7 +155,7 @@ def _check_pair(name: str, pair: Any) -> None:
     for which, a in zip(("x", "target"), pair, strict=True):
         check_array("fit", f"{which} of {name}", a)
     lengths = [_length(a) for a in pair]
-    if lengths[0] != lengths[1] or lengths[0] == 0:
+    if lengths[0] != lengths[1] or 0 in lengths:
         raise ValueError(f"fit: {name} has lengths {lengths}, expected two equal, not zero")
 
 

@@ -66,6 +66,11 @@ def test_a_wave_between_equal_rates_is_flat():
     assert sampled(nn.schedules.cosine(0.1, 9, lowest=0.1)) == [0.1] * 150
 
 
+def test_without_a_warm_up_the_first_step_has_come_down_the_wave():
+    (first,) = sampled(nn.schedules.cosine(0.1, 2), 1)
+    close(first, 0.05, 1e-12, "half way down")
+
+
 @pytest.mark.equation("eq-cosine-schedule")
 @given(rate=rates, steps=st.integers(2, 100), part=st.floats(0, 0.99), low=st.floats(0, 1))
 def test_cosine(rate, steps, part, low):
