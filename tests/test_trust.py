@@ -161,7 +161,8 @@ def test_a_note_on_a_row_stands_below_the_table():
     row = {"date": "2026-01-02", "minutes": 3, "passed": True, "counts": {"cases tried": 1200}}
     told = table({"faults": row | {"versions": {"numpy": "2.4"}, "note": "in two parts."}})
     assert "| 1,200 cases tried | 3 | 2026-01-02 |" in told
-    assert told.endswith("\n\nOn numpy 2.4.\n\nfaults: in two parts.\n")
+    said = "The rows took 0.1 hours in all, on numpy 2.4."
+    assert told.endswith(f"\n\n{said}\n\nfaults: in two parts.\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")

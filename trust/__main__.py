@@ -111,7 +111,9 @@ def table(results):
     if not results:
         return "\n".join(rows) + "\n"
     newest = max(results.values(), key=lambda found: found["date"])["versions"]
-    said = "On " + ", ".join(f"{k} {v}" for k, v in newest.items()) + "."
+    took = sum(found["minutes"] for found in results.values()) / 60
+    said = f"The rows took {took:.1f} hours in all, on "
+    said += ", ".join(f"{k} {v}" for k, v in newest.items()) + "."
     notes = [f"{part}: {found['note']}" for part, found in results.items() if "note" in found]
     return "\n".join(rows) + "\n\n" + "\n\n".join([said, *notes]) + "\n"
 

@@ -111,7 +111,10 @@ def test_any_layout(name, data):
 @examples
 @given(data=st.data())
 def test_float32_beside_float64_is_taken_for_float64(name, data):
-    """To the bit; each gradient then has the dtype of its argument."""
+    """To the rounding of float64; each gradient then has the dtype of its argument.
+
+    Not to the bit: where a copy lies in memory may decide in which order BLAS adds.
+    """
     case = drawn(name, data)
     first, second = data.draw(st.permutations(list(case.wrt)))[:2]
     dtypes = {n: data.draw(DTYPES) for n in case.wrt} | {first: "float32", second: "float64"}
@@ -120,13 +123,13 @@ def test_float32_beside_float64_is_taken_for_float64(name, data):
     (values, backward), (expected, wide_backward) = case.vjp(*mixed), case.vjp(*wide)
     for value, right in zip(values, expected, strict=True):
         assert value.dtype == "float64"
-        np.testing.assert_array_equal(value, right)
+        close(value, right, 1e-14, "value")
     dvalues = [d.astype("float64") for d in case.dvalues()]
     for i, ours, right in zip(
         case.wrt.values(), backward(*dvalues), wide_backward(*dvalues), strict=True
     ):
         assert ours.dtype == mixed[i].dtype
-        np.testing.assert_array_equal(ours, right.astype(mixed[i].dtype))
+        close(ours, right, 1e-14 if ours.dtype == "float64" else 2e-7, "gradient")
 
 
 @pytest.mark.parametrize("name", ["relu", "dense", "lstm", "flatten", "add"])
