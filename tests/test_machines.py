@@ -84,3 +84,13 @@ def test_without_pytorch_no_test_asks_it():
     files = {str(p): p.read_text(encoding="utf-8") for p in playing.ROOT.glob("tests/**/test_*.py")}
     assert {p for p, text in files.items() if "\nimport torch" in text} <= ignored < set(files)
     assert playing.command_of("tests", Machine(""), playing.ROOT)[2:] == []
+
+
+def test_what_came_of_each_is_a_table(results):
+    told = json.loads(results.read_text())
+    told["haswell"] |= {"why": "AVX2", "date": "2026-01-02", "tests": BEFORE | {"passed": 12345}}
+    told["zen"] = {"why": "threads", "date": "2026-01-03", "not run": "it does not run: zen"}
+    results.write_text(json.dumps(told))
+    rows = machines.table().splitlines()
+    assert rows[2] == "| haswell | AVX2 | 5 of 6 | 12,345 of 12,346 | 2026-01-02 |"
+    assert rows[3] == "| zen | threads | it does not run: zen |  | 2026-01-03 |"

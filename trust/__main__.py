@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from nnlearn.files import write_atomically
+from trust import machines
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / "_build/trust"
@@ -115,7 +116,8 @@ def table(results):
     said = f"The rows took {took:.1f} hours in all, on "
     said += ", ".join(f"{k} {v}" for k, v in newest.items()) + "."
     notes = [f"{part}: {found['note']}" for part, found in results.items() if "note" in found]
-    return "\n".join(rows) + "\n\n" + "\n\n".join([said, *notes]) + "\n"
+    played = [machines.table()] if "machines" in results else []
+    return "\n".join(rows) + "\n\n" + "\n\n".join([said, *notes, *played]) + "\n"
 
 
 def main():

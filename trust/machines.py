@@ -162,7 +162,7 @@ def main(arguments=None):
         parts = [] if lack else [args.only] if args.only else PARTS
         result |= play(name, machine, parts) if parts else {"not run": lack}
         failed |= any(result[part]["failed"] for part in parts)
-        results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        results = stored()
         before = {part: results[name][part] for part in PARTS if part in results.get(name, {})}
         results[name] = before | result
         write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
@@ -171,9 +171,31 @@ def main(arguments=None):
     return int(failed)
 
 
+def stored():
+    """Return what came of each machine when it was played last."""
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+
+def table():
+    """Write that as a table in Markdown."""
+    rows = ["| machine | what may break there | cells of the chapters | tests | date |"]
+    rows += ["| --- | --- | --- | --- | --- |"]
+    for name, result in stored().items():
+        said = [_of_all(result[part]) if part in result else "" for part in PARTS]
+        if "not run" in result:
+            said[0] = result["not run"]
+        rows.append(f"| {' | '.join([name, result['why'], *said, result['date']])} |")
+    return "\n".join(rows)
+
+
+def _of_all(run):
+    """Say how many passed of those that ran; which did not is in the file."""
+    return f"{run['passed']:,} of {run['passed'] + len(run['failed']):,}"
+
+
 def counts():
     """Count the machines that were played, and what passed and failed on them."""
-    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    results = stored()
     runs = [result[part] for result in results.values() for part in PARTS if part in result]
     return {
         "machines": sum(any(part in result for part in PARTS) for result in results.values()),
