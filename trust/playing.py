@@ -38,7 +38,7 @@ def interpreter(name, machine, clone):
     python = folder / "bin/python"
     project = tomllib.loads((clone / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]["test"]
-    left_out = r"nnlearn|cupy" if machine.torch else r"nnlearn|cupy|torch"
+    left_out = r"nnlearn" if machine.torch else r"nnlearn|torch"
     wanted = [text for text in extras if not re.match(left_out, text)]
     wanted += [f"{name}=={version}" for name, version in (machine.versions or {}).items()]
     lines = (clone / "requirements.txt").read_text(encoding="utf-8").splitlines()
