@@ -84,6 +84,8 @@ def test_without_pytorch_no_test_asks_it():
     files = {str(p): p.read_text(encoding="utf-8") for p in playing.ROOT.glob("tests/**/test_*.py")}
     assert {p for p, text in files.items() if "\nimport torch" in text} <= ignored < set(files)
     assert playing.command_of("tests", Machine(""), playing.ROOT)[2:] == []
+    (locked,) = playing.command_of("tests", Machine("", versions=None), playing.ROOT)[2:]
+    assert locked == f"--ignore={playing.ROOT / 'tests/test_supply.py'}"
     (pages,) = playing.command_of("tests", MACHINES["prescott"], playing.ROOT)[2:]
     assert pages == f"--ignore={playing.ROOT / 'tests/book'}"
 
