@@ -81,8 +81,8 @@ MACHINES = {
         {"OPENBLAS_CORETYPE": "Haswell"}, wider="AVX512|V4",
     ),
     "zen": Machine(
-        "an AMD processor, and more threads than cores: products are cut elsewhere",
-        {"OPENBLAS_CORETYPE": "Zen", "OPENBLAS_NUM_THREADS": "4"}, wider="AVX512|V4",
+        "an AMD processor, two threads: products are cut elsewhere",
+        {"OPENBLAS_CORETYPE": "Zen", "OPENBLAS_NUM_THREADS": "2"}, wider="AVX512|V4",
     ),
     "skylakex": Machine(
         "an Intel server, two threads",
