@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mutate import broken, everywhere
 
-from trust import mutants
+from trust import judging, mutants
 from trust.__main__ import table
 from trust.applying import codes, living, swap
 
@@ -126,6 +126,15 @@ def test_a_process_that_a_test_starts_has_the_fault_as_well():
     assert told.stdout == "taken\n", told.stderr
     told = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert "ValueError: Dense: " in told.stderr
+
+
+def test_a_fault_on_a_line_that_is_never_run_may_stand_outside_functions():
+    """Of a constant of many lines Python runs the first alone: it has to be imported anew."""
+    found = list(mutants.candidates(["nnlearn.arrays.launching"]))
+    constant = next(m for m in found if m.what.startswith("('PMIX_RANK', 'PMIX_SIZE')"))
+    inside = next(m for m in found if m.what.startswith("return Launched("))
+    assert judging._outside_functions(constant)
+    assert not judging._outside_functions(inside)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")

@@ -28,7 +28,7 @@ IMPORT = "import"
 PROCESSES = {
     "tests/arrays/test_cupy_double.py::test_an_epoch_of_training_waits_once": ("fit",),
     "tests/training/test_fit.py::test_a_lambda_has_the_same_name_in_every_process": ("learners",),
-    "tests/arrays/test_fused.py": ("fused", "few_kernels", "few_kernels_recurrent"),
+    "tests/arrays/test_fused.py": ("fused", "few_kernels", "few_kernels_recurrent", "optimizers"),
     "tests/arrays/test_memory.py": ("memory",),
     "tests/training/test_hostile_files.py": ("archives", "checkpoints", "saving"),
     "tests/training/test_recovery.py": ("archives", "checkpoints", "files", "locks", "recovery"),
@@ -43,6 +43,14 @@ PROCESSES = {
     "tests/test_train.py": ("launching", "networks", "train"),
     "tests/test_locks.py": ("locks",),
     "tests/test_doctor.py": ("doctor", "gpu"),
+}
+#: modules whose tests have the name of another one
+PART_OF = {
+    "games": ("adversarial",),
+    "launching": ("launching", "train"),
+    "learners": ("fit", "adversarial"),
+    "networks": ("train",),
+    "runs": ("fit", "recovery"),
 }
 PATIENCE = 20  # seconds, with these
 MEMORY = 6 * 2**30  # bytes that a broken test may ask for beyond what it has when it begins
@@ -81,8 +89,21 @@ def _fork(work):
 
 
 def _is_own(test, stem):
-    """Whether a test stands in the file that is named after a module."""
-    return test.partition("::")[0].endswith(f"/test_{stem}.py")
+    """Whether a test stands in a file that is named after a module, or after what it is part of."""
+    file = test.partition("::")[0]
+    return any(f"/test_{name}" in file for name in PART_OF.get(stem, (stem,)))
+
+
+def _compiled(mutant):
+    """Give a module's code, and that of the mutant."""
+    text = Path(mutant.file).read_text(encoding="utf-8")
+    return compile(text, mutant.file, "exec"), compile(mutant.tree, mutant.file, "exec")
+
+
+def _outside_functions(mutant):
+    """Whether the code of no function differs."""
+    right, broken = map(codes, _compiled(mutant))
+    return right == broken
 
 
 class Judge:
@@ -189,7 +210,8 @@ class Judge:
         """Return the tests that reach a mutant's line, the likeliest first, within the patience."""
         reached = self.lines.get(str(mutant.file), {})
         reaching = set(reached.get(str(mutant.line), ()))
-        at_import = IMPORT in reaching
+        # of a constant of many lines Python runs the first alone
+        at_import = IMPORT in reaching or (not reaching and _outside_functions(mutant))
         stem = Path(mutant.file).stem
         if at_import:  # whatever uses this module at all, if only a constant of it
             reaching = {name for at in reached.values() for name in at}
@@ -259,8 +281,7 @@ class Judge:
         os.environ["NNLEARN_MUTANT"] = f"{mutant.module}|{mutant.file}|{mutant.i}"
         paths = [str(Path(__file__).with_name("elsewhere")), os.environ.get("PYTHONPATH")]
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        right = compile(Path(mutant.file).read_text(encoding="utf-8"), mutant.file, "exec")
-        broken = compile(mutant.tree, mutant.file, "exec")
+        right, broken = _compiled(mutant)
         functions = self.functions[str(mutant.file)]
         if at_import or not codes(broken) or not swap(functions, right, broken):
             import_broken(self.root, mutant.module, broken)

@@ -101,6 +101,7 @@ def own_device(communicator: Any) -> int:
 
     here = communicator.Split_type(MPI.COMM_TYPE_SHARED)
     try:
-        return int(here.rank) % int(cupy.cuda.runtime.getDeviceCount())
+        device: int = here.rank % cupy.cuda.runtime.getDeviceCount()
+        return device
     finally:
         here.Free()

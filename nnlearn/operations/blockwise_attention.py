@@ -102,8 +102,7 @@ def blockwise_attention(
 def _blocks(T: int, S: int, causal: bool, block: int) -> Iterator[tuple[Any, Any]]:
     """Give, block after block of keys, the rows of those queries that look at it, and its own."""
     block = positive_integer("blockwise_attention", "block", block)
-    causal = truth("blockwise_attention", "causal", causal)
-    if causal and S < T:
+    if truth("blockwise_attention", "causal", causal) and S < T:
         raise ValueError(
             f"blockwise_attention: k has {S} rows, expected at least as many as q, {T}, for causal "
             "attention"

@@ -504,6 +504,21 @@ def test_a_loss_that_is_not_finite_is_told_alike_by_all_ranks():
 
 
 @pytest.mark.parametrize("ranks", [2, 3])
+def test_every_rank_looks_at_the_validation_of_all(ranks):
+    """Each computes the output of its rows; the loss and the metrics are of all of them."""
+    x = np.random.default_rng(1).normal(size=(7, 3))
+    more = {
+        "validation": lambda: (x, x @ np.ones((3, 1))),
+        "metrics": lambda: {"largest": lambda output, target: np.abs(output - target).max()},
+    }
+    ended = on_threads(ranks, functools.partial(fit_line, more, only=None))
+    (alone,) = on_threads(1, functools.partial(fit_line, more, only=None))
+    for history in ended:
+        for name in ("validation_loss", "largest"):
+            close(history[name], alone[name], 1e-12, name)
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
 def test_a_rank_without_rows_says_nothing_of_them(ranks):
     """Two examples, of which the loss alone is not finite."""
     huge = {"data": lambda: (np.ones((2, 3)), np.full((2, 1), 1e200))}
