@@ -111,10 +111,19 @@ def play(name, machine, parts):
         simd = [s for s in found["simd"] if machine.wider and re.search(machine.wider, s)]
         environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(simd)
         found["simd"] = [s for s in found["simd"] if s not in simd]
+        # two processes of two threads each would wait for one another on two cores
+        workers = 2 // int(environment["OPENBLAS_NUM_THREADS"])
         for part in parts:
             report, start = Path(folder) / f"{part}.xml", time.monotonic()
-            command = [*machine.before, python, "-m", "pytest", "-n", "2", "--dist", "loadscope"]
-            command += ["-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
+            command = [*machine.before, python, "-m", "pytest", "-n", str(workers)]
+            command += [
+                "--dist",
+                "loadscope",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                f"--junitxml={report}",
+            ]
             subprocess.run([*command, *command_of(part, machine, clone)], **run)
             found[part] = counted(report) | {"seconds": round(time.monotonic() - start)}
     return found
