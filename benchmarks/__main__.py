@@ -22,7 +22,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2, help="of each program")
     parser.add_argument("--core-type", help="OPENBLAS_CORETYPE, such as SkylakeX")
     parser.add_argument("--more", action="store_true", help="other networks, and a batch of 1")
-    parser.add_argument("--growth", action="store_true", help="a convolution's time by its sizes")
+    parser.add_argument("--growth", action="store_true", help="times by what grows")
     parser.add_argument("--lengths", action="store_true", help="recurrent layers by length")
     parser.add_argument("--fast-paths", action="store_true", help="what each of them brings")
     parser.add_argument("--out", type=Path, default=RESULTS, help="where the results go")

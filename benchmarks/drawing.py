@@ -79,21 +79,30 @@ def steps(found, path):
 
 
 def growth(found, path):
-    """Draw a convolution's time against its number of operations, one panel for what grows."""
+    """Draw times against what grows, a panel for each: of a convolution, and of an MLP's step."""
     use_style()
-    figure, panels = plt.subplots(1, 3, figsize=(7.5, 3), sharey=True, layout="constrained")
+    count = len(found["networks"])
+    figure, panels = plt.subplots(1, count, figsize=(2.5 * count, 3), layout="constrained")
+    words = {"batch": "images", "side": "side, pixels", "channels": "channels"}
     for axes, (name, rows) in zip(panels, found["networks"].items(), strict=True):
-        values = [row["value"] for row in rows]
+        values = [row.get("parameters", row["value"]) for row in rows]
         for key, role in (("seconds", "activation"), ("products", "neutral")):
             times = [1e3 * statistics.median(row[key]) for row in rows]
             axes.loglog(values, times, "o-", color=COLORS[role], markersize=4)
-        axes.set_xticks(values, [str(v) for v in values], minor=False)
+        if name in words:
+            axes.set_xticks(values, [str(v) for v in values], minor=False)
         axes.minorticks_off()
-        axes.set_xlabel({"batch": "images", "side": "side, pixels", "channels": "channels"}[name])
-    panels[0].set_ylabel("forward and backward, ms")
-    names = ((0.92, "conv2d", "activation"), (0.84, "products alone", "neutral"))
-    for height, words, role in names:
-        panels[0].text(0.05, height, words, color=COLORS[role], transform=panels[0].transAxes)
+        axes.set_title("conv2d" if name in words else "MLP, a step with Adam", fontsize="medium")
+        axes.set_xlabel(words.get(name, "parameters"))
+    limits = [limit for axes in panels for limit in axes.get_ylim()]
+    for axes in panels:
+        axes.set_ylim(min(limits), max(limits))
+    for axes in panels[1:]:
+        axes.tick_params(labelleft=False)
+    panels[0].set_ylabel("ms")
+    names = ((0.92, "the whole", "activation"), (0.84, "products alone", "neutral"))
+    for height, name, role in names:
+        panels[0].text(0.05, height, name, color=COLORS[role], transform=panels[0].transAxes)
     _save(figure, path)
 
 

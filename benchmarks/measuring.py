@@ -17,11 +17,13 @@ HERE = Path(__file__).parent
 #: a library's program is ``<network>_<library>.py``; what needs to be installed for it
 LIBRARIES = {"nnlearn": "numpy", "torch": "torch", "thinc": "thinc", "autograd": "autograd"}
 
-#: what grows in a convolution with kernels of 3 × 3; the others stay at 64 images, 14 pixels, 32
+#: what grows: in a convolution with kernels of 3 × 3, where the others stay at 64 images, 14 pixels
+#: and 32 channels; and in an MLP of two layers with so many units
 GROWING = {
     "batch": (8, 16, 32, 64, 128, 256),
     "side": (7, 14, 28, 56),
     "channels": (8, 16, 32, 64, 128),
+    "units": (64, 128, 256, 512, 1024, 2048),
 }
 
 #: steps of the sequences that a recurrent layer reads
@@ -106,13 +108,14 @@ def steps(networks, rounds, environment):
 
 
 def growth(rounds, environment):
-    """Measure a convolution's forward and backward pass while one of its sizes grows.
+    """Measure a convolution, and an MLP's training step, while one size grows.
 
     Returns
     -------
     dict
         As `steps`; for each size that grows, a row for each of its values: the value, the number
-        of operations, and the seconds of every round for the convolution and its products alone.
+        of operations (for the MLP that of parameters, too), and the seconds of every round for
+        the whole and for its products alone.
     """
     found = about(environment, rounds)
     for axis, values in GROWING.items():
@@ -120,14 +123,9 @@ def growth(rounds, environment):
         for value in values:
             program = ["benchmarks.growing", f"{axis}={value}"]
             reports = [run(program, environment) for _ in range(rounds)]
-            rows.append(
-                {
-                    "value": value,
-                    "operations": reports[0]["operations"],
-                    "seconds": [r["seconds"] for r in reports],
-                    "products": [r["products"] for r in reports],
-                }
-            )
+            row = {"value": value} | reports[0]
+            row |= {key: [r[key] for r in reports] for key in ("seconds", "products")}
+            rows.append(row)
         found["networks"][axis] = rows
     return found
 

@@ -222,6 +222,19 @@ def test_a_recurrent_layer_is_timed_by_its_length(layer, library, monkeypatch, c
     assert names["x"].shape == (3, 32, 64)
 
 
+@pytest.mark.parametrize(
+    "grown, told",
+    [("side=3", {"operations": 3 * 2 * 64 * 9 * (9 * 32) * 32}), ("units=5", {"parameters": 415})],
+)
+def test_what_grows_is_timed_beside_its_products(grown, told, monkeypatch, capsys):
+    seconds = iter((2.5, 1.5))
+    monkeypatch.setattr(timing, "median_time", lambda step, **_: step() or next(seconds))
+    monkeypatch.setattr("sys.argv", ["growing", grown])
+    runpy.run_module("benchmarks.growing")
+    found = json.loads(capsys.readouterr().out)
+    assert found | told | {"seconds": 2.5, "products": 1.5} == found
+
+
 def test_a_library_that_is_not_there_is_left_out_aloud(monkeypatch, capsys):
     monkeypatch.setitem(measuring.LIBRARIES, "thinc", "no_such_library")
     assert "thinc" not in measuring.programs("mlp")
