@@ -81,7 +81,7 @@ MACHINES = {
         {"OPENBLAS_CORETYPE": "Haswell"}, wider="AVX512|V4",
     ),
     "zen": Machine(
-        "an AMD processor, two threads: products are cut elsewhere",
+        "an AMD processor (for OpenBLAS it is a Haswell), two threads: products are cut elsewhere",
         {"OPENBLAS_CORETYPE": "Zen", "OPENBLAS_NUM_THREADS": "2"}, wider="AVX512|V4",
     ),
     "skylakex": Machine(

@@ -17,15 +17,16 @@ MADE = ROOT / "_build/machines"
 LIMIT = 1800  # seconds for a test or a cell: some of these machines are slow
 #: asked in the environment itself
 FOUND = """
-import json, platform, matplotlib, numpy, sklearn, threadpoolctl
+import json, pathlib, platform, matplotlib, numpy, sklearn, threadpoolctl
+loaded = map(pathlib.Path, open("/proc/self/maps", encoding="utf-8").read().split())
 blas = [b for b in threadpoolctl.threadpool_info() if b["user_api"] == "blas"]
-built = numpy.show_config(mode="dicts")
 names = "internal_api", "version", "architecture", "num_threads"
 print(json.dumps({
     "python": platform.python_version(), "numpy": numpy.__version__,
     "matplotlib": matplotlib.__version__, "scikit-learn": sklearn.__version__,
-    "blas": [b.get(name) for b in blas for name in names] or built["Build Dependencies"]["blas"],
-    "simd": built["SIMD Extensions"].get("found", []),
+    "blas": [b.get(name) for b in blas for name in names],  # those that threadpoolctl knows
+    "libraries": sorted({"/".join(p.parts[-2:]) for p in loaded if p.match("lib*blas*")}),
+    "simd": numpy.show_config(mode="dicts")["SIMD Extensions"].get("found", []),
 }))
 """
 
