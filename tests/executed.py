@@ -5,6 +5,8 @@ the kept execution in the place of a kernel. A notebook is executed, as nbval do
 kept of it, or if anything that it is made of has been written since.
 """
 
+import contextlib
+
 import nbformat
 from jupyter_cache import get_cache
 from nbval.plugin import IPyNbFile
@@ -51,20 +53,30 @@ class Replay:
         """Nothing runs."""
 
 
+@contextlib.contextmanager
+def executions(root):
+    """Open what is kept, and close its database, which jupyter-cache itself leaves open."""
+    cache = get_cache(root / KEPT)
+    try:
+        yield cache
+    finally:
+        cache.db.dispose()
+
+
 def kept(path, root):
     """Return the executed code cells of a notebook; None if it must be executed (again)."""
     if not (root / KEPT).exists():
         return None
-    cache = get_cache(root / KEPT)
-    try:
-        record = cache.match_cache_notebook(nbformat.read(path, as_version=4))
-    except KeyError:
-        return None
-    ended = (root / KEPT / "executed" / record.hashkey / "base.ipynb").stat().st_mtime
-    sources = [place for source in SOURCES for place in root.glob(source)]
-    if newest(sources) > ended - record.data["execution_seconds"]:
-        return None
-    return cache.get_cache_bundle(record.pk).nb.cells
+    with executions(root) as cache:
+        try:
+            record = cache.match_cache_notebook(nbformat.read(path, as_version=4))
+        except KeyError:
+            return None
+        ended = (root / KEPT / "executed" / record.hashkey / "base.ipynb").stat().st_mtime
+        sources = [place for source in SOURCES for place in root.glob(source)]
+        if newest(sources) > ended - record.data["execution_seconds"]:
+            return None
+        return cache.get_cache_bundle(record.pk).nb.cells
 
 
 def pytest_configure():

@@ -7,7 +7,6 @@ import sys
 import executed
 import nbformat
 import pytest
-from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from paths import TESTS
 
@@ -37,7 +36,8 @@ def project(tmp_path):
     for place in tmp_path.rglob("*.*"):
         os.utime(place, (1e9, 1e9))
     ran = CacheBundleIn(notebook(a="3", b="4"), "01-a.ipynb", data={"execution_seconds": 10.0})
-    get_cache(tmp_path / executed.KEPT).cache_notebook_bundle(ran, check_validity=False)
+    with executed.executions(tmp_path) as cache:
+        cache.cache_notebook_bundle(ran, check_validity=False)
     return tmp_path
 
 
