@@ -223,7 +223,7 @@ def test_a_recurrent_layer_is_timed_by_its_length(layer, library, monkeypatch, c
 
 
 @pytest.mark.parametrize(
-    "grown, told",
+    ("grown", "told"),
     [("side=3", {"operations": 3 * 2 * 64 * 9 * (9 * 32) * 32}), ("units=5", {"parameters": 415})],
 )
 def test_what_grows_is_timed_beside_its_products(grown, told, monkeypatch, capsys):
