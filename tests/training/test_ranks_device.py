@@ -9,6 +9,8 @@ import ranked
 from on_double import DOUBLES
 from on_ranks import run
 
+from nnlearn.arrays.launching import started_mpi
+
 DEVICE = {"PYTHONPATH": DOUBLES, "NNLEARN_BACKEND": "cupy"}
 PROGRAM = "tests/training/ranked_device.py"
 
@@ -79,6 +81,8 @@ else:
     raise SystemExit("not refused")
 """
 NO_NCCL = """
+from nnlearn.arrays.launching import started_mpi
+started_mpi()  # before CuPy does it, in a Turkish locale in vain
 from cupyx import distributed
 from nnlearn.arrays.processes import group_of_devices
 def none(*args, **kw):
@@ -103,12 +107,15 @@ def test_what_cannot_be_is_told(ranks, program):
 @pytest.mark.filterwarnings("ignore")  # CuPy says that it finds no CUDA
 def test_the_double_has_nothing_that_cupy_lacks():
     """The same arguments; and what the double leaves open, CuPy has too."""
+    started_mpi()  # before CuPy does it, in a Turkish locale in vain
     from cupyx import distributed
     from cupyx.distributed import NCCLBackend
 
     assert str(DOUBLES) not in distributed.__file__, "this is to be compared with the real one"
     text = """
 import inspect, json
+from nnlearn.arrays.launching import started_mpi
+started_mpi()
 from cupyx import distributed
 functions = {"group": distributed.init_process_group, "sum": distributed.NCCLBackend.all_reduce}
 print(json.dumps({name: str(inspect.signature(f)) for name, f in functions.items()}))
