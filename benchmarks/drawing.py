@@ -82,7 +82,9 @@ def growth(found, path):
     """Draw times against what grows, a panel for each: of a convolution, and of an MLP's step."""
     use_style()
     count = len(found["networks"])
-    figure, panels = plt.subplots(1, count, figsize=(2.5 * count, 3), layout="constrained")
+    figure, panels = plt.subplots(
+        1, count, figsize=(2.5 * count, 3), sharey=True, layout="constrained"
+    )
     words = {"batch": "images", "side": "side, pixels", "channels": "channels"}
     for axes, (name, rows) in zip(panels, found["networks"].items(), strict=True):
         values = [row.get("parameters", row["value"]) for row in rows]
@@ -94,15 +96,10 @@ def growth(found, path):
         axes.minorticks_off()
         axes.set_title("conv2d" if name in words else "MLP, a step with Adam", fontsize="medium")
         axes.set_xlabel(words.get(name, "parameters"))
-    limits = [limit for axes in panels for limit in axes.get_ylim()]
-    for axes in panels:
-        axes.set_ylim(min(limits), max(limits))
-    for axes in panels[1:]:
-        axes.tick_params(labelleft=False)
     panels[0].set_ylabel("ms")
     names = ((0.92, "the whole", "activation"), (0.84, "products alone", "neutral"))
-    for height, name, role in names:
-        panels[0].text(0.05, height, name, color=COLORS[role], transform=panels[0].transAxes)
+    for height, line, role in names:
+        panels[0].text(0.05, height, line, color=COLORS[role], transform=panels[0].transAxes)
     _save(figure, path)
 
 

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 
 import nnlearn as nn
+from benchmarks.alone import alone
 from benchmarks.networks import convolution, layers
 from benchmarks.timing import median_time
 
@@ -46,21 +47,6 @@ def of_mlp(units, batch=128):
         optimizer.step(params, backward(backward_loss()))
 
     return step, layers(batch, *sizes), {"parameters": params.vector.size}
-
-
-def alone(products):
-    """Return what does these products and nothing else."""
-    arrays = []
-    for p in products:
-        shapes = (p.rows, p.inner), (p.inner, p.columns)
-        a, c = (generator.random(shape, dtype=np.float32) for shape in shapes)
-        arrays.append((a, c, a @ c))
-
-    def step():
-        for a, c, out in arrays:
-            np.matmul(a, c, out=out)
-
-    return step
 
 
 name, _, value = sys.argv[1].partition("=")

@@ -116,15 +116,8 @@ def play(name, machine, parts):
         workers = 2 // int(environment["OPENBLAS_NUM_THREADS"])
         for part in parts:
             report, start = Path(folder) / f"{part}.xml", time.monotonic()
-            command = [*machine.before, python, "-m", "pytest", "-n", str(workers)]
-            command += [
-                "--dist",
-                "loadscope",
-                "-q",
-                "-p",
-                "no:cacheprovider",
-                f"--junitxml={report}",
-            ]
+            command = [*machine.before, python, "-m", "pytest", "-n", str(workers), "-q"]
+            command += ["--dist", "loadscope", "-p", "no:cacheprovider", f"--junitxml={report}"]
             subprocess.run([*command, *command_of(part, machine, clone)], **run)
             found[part] = counted(report) | {"seconds": round(time.monotonic() - start)}
     return found

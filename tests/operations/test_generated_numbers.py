@@ -26,8 +26,8 @@ OVERFLOWING = {
 }
 #: Where an overflow on the way is told, and what comes of it is right: who, and what comes.
 SATURATING = {
-    "conv2d": "dK and dz multiplied into the border that padding cuts off",
-    "conv_transpose2d": "x and K, the same",
+    "conv2d": "K and dz are multiplied into the border that padding cuts off",
+    "conv_transpose2d": "the same, of x and K",
     "attention": "scores further apart than the largest number: a weight of 0",
     "attention_weights": "the same",
     "blockwise_attention": "the same",
