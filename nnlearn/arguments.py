@@ -33,6 +33,14 @@ def number(
     return float(value)
 
 
+def probability(owner: str, name: str, value: Any) -> float:
+    """Return a probability as a plain float; refuse what is none, or 1: nothing would be left."""
+    p = number(owner, name, value)
+    if not 0 <= p < 1:
+        raise ValueError(f"{owner}: {name} is {value}, expected a probability in [0, 1)")
+    return p
+
+
 def truth(owner: str, name: str, value: Any) -> bool:
     """Return a setting that is True or False; refuse all else, such as the text 'no'."""
     if not isinstance(value, bool | np.bool):

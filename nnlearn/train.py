@@ -164,7 +164,7 @@ def _failed(error: Exception, communicator: Any) -> None:
         raise SystemExit(text)
     everywhere = getattr(error, "on_every_rank", False)
     if communicator.rank == 0 or not everywhere:
-        print(f"rank {communicator.rank}: {text}", file=sys.stderr, flush=True)
+        print(f"rank {communicator.rank}: {text}", file=sys.stderr)
     if everywhere:  # all ranks come here
         raise SystemExit(1)
     time.sleep(1)  # what is printed reaches the launcher before it ends

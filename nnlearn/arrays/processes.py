@@ -34,8 +34,8 @@ class Processes:
                 "MPI.COMM_WORLD"
             )
         self.communicator = communicator
-        self.rank = 0 if communicator is None else int(communicator.rank)
-        self.size = 1 if communicator is None else int(communicator.size)
+        self.rank: int = 0 if communicator is None else communicator.rank
+        self.size: int = 1 if communicator is None else communicator.size
 
     def on_first(self, function: Callable[[], T]) -> T:
         """Call a function on rank 0 alone; what it gives or raises, it gives or raises on all."""
@@ -63,7 +63,7 @@ class Processes:
 
     def check_same(self, caller: str, facts: Mapping[str, Any]) -> None:
         """Raise ValueError on every rank if a fact is not the same on all."""
-        first, *others = self.gathered(dict(facts))
+        first, *others = self.gathered(facts)
         for rank, theirs in enumerate(others, start=1):
             for name in (name for name in first if theirs[name] != first[name]):
                 text = (

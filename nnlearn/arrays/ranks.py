@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlearn.arrays.backend import array_namespace, is_cupy, on_host, to_numpy
+from nnlearn.arrays.backend import array_namespace, is_cupy, to_numpy
 from nnlearn.arrays.processes import Processes, group_of_devices
 from nnlearn.arrays.typing import Array
 
@@ -68,7 +68,7 @@ class Ranks(Processes):
         own = np.ascontiguousarray(to_numpy(a))
         total = np.empty_like(own)
         self.communicator.Allreduce(own, total)
-        return total if on_host(a) else xp.asarray(total, device=a.device)
+        return xp.asarray(total, device=a.device)
 
     def all_rows(self, own: Array, count: int) -> Array:
         """Return all rows on every rank, from the shard that each has.

@@ -19,6 +19,23 @@ from nnlearn.parameters import Parameters
 from nnlearn.usage import usage
 
 
+def attention_settings(
+    owner: str, width: int, heads: int, causal: bool, rotary: bool
+) -> tuple[int, int, bool, bool]:
+    """Return what a layer of several heads is told; refuse what does not fit, in its name."""
+    width = positive_integer(owner, "width", width)
+    heads = positive_integer(owner, "heads", heads)
+    rotary = truth(owner, "rotary", rotary)
+    if width % heads:
+        raise ValueError(f"{owner}: width is {width} and heads is {heads}, expected a multiple")
+    if rotary and (width // heads) % 2:
+        raise ValueError(
+            f"{owner}: width is {width} and heads is {heads}, expected an even number of "
+            "components for each head, which rotary positions turn in pairs"
+        )
+    return width, heads, truth(owner, "causal", causal), rotary
+
+
 class MultiHeadAttention(Remembering):
     """Self-attention in several heads, of sequences that are time first: (T, N, D) to (T, N, D).
 
@@ -61,19 +78,9 @@ class MultiHeadAttention(Remembering):
         rotary: bool = False,
         initializer: Draw = initializers.glorot,
     ) -> None:
-        self.width = positive_integer("MultiHeadAttention", "width", width)
-        self.heads = positive_integer("MultiHeadAttention", "heads", heads)
-        if width % heads:
-            raise ValueError(
-                f"MultiHeadAttention: width is {width} and heads is {heads}, expected a multiple"
-            )
-        if rotary and (width // heads) % 2:
-            raise ValueError(
-                f"MultiHeadAttention: width is {width} and heads is {heads}, expected an even "
-                "number of components for each head, which rotary positions turn in pairs"
-            )
-        self.causal = truth("MultiHeadAttention", "causal", causal)
-        self.rotary = truth("MultiHeadAttention", "rotary", rotary)
+        self.width, self.heads, self.causal, self.rotary = attention_settings(
+            "MultiHeadAttention", width, heads, causal, rotary
+        )
         self.initializer = initializer_of("MultiHeadAttention", "initializer", initializer)
 
     def parameters(self) -> Declaration:

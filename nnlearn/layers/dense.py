@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nnlearn.arguments import initializer_of, number, positive_integer
+from nnlearn.arguments import initializer_of, number, positive_integer, probability
 from nnlearn.arrays.typing import Array
 from nnlearn.layers import initializers
 from nnlearn.layers.layer import Declaration, Draw, Layer
@@ -137,9 +137,7 @@ class Dropout(Layer):
 
     @usage("nn.Dropout(p)", rate="it is p, the probability of dropping")
     def __init__(self, p: float) -> None:
-        self.p = number("Dropout", "p", p)
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p is {p}, expected a probability in [0, 1)")
+        self.p = probability("Dropout", "p", p)
 
     def operation(
         self, params: Parameters, x: Array, training: bool, rng: np.random.Generator | None

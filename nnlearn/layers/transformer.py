@@ -4,12 +4,12 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from nnlearn.arguments import number, positive_integer
+from nnlearn.arguments import positive_integer, probability
 from nnlearn.arrays.backend import array_namespace, on_host
 from nnlearn.arrays.parallel import in_blocks
 from nnlearn.arrays.typing import Array
 from nnlearn.gradients import Waiting, once
-from nnlearn.layers.attention import MultiHeadAttention
+from nnlearn.layers.attention import MultiHeadAttention, attention_settings
 from nnlearn.layers.dense import GELU, Dense, Dropout
 from nnlearn.layers.layer import Layer
 from nnlearn.layers.normalization import LayerNorm
@@ -118,12 +118,12 @@ class TransformerBlock(Sequential):
     ) -> None:
         if norm not in ("pre", "post"):
             raise ValueError(f"TransformerBlock: norm is {norm!r}, expected 'pre' or 'post'")
-        self.width = positive_integer("TransformerBlock", "width", width)
-        self.heads = positive_integer("TransformerBlock", "heads", heads)
+        self.width, self.heads, self.causal, self.rotary = attention_settings(
+            "TransformerBlock", width, heads, causal, rotary
+        )
         hidden = 4 * self.width if hidden is None else hidden
         self.hidden = positive_integer("TransformerBlock", "hidden", hidden)
-        self.dropout = number("TransformerBlock", "dropout", dropout)
-        self.causal, self.rotary, self.norm = causal, rotary, norm
+        self.dropout, self.norm = probability("TransformerBlock", "dropout", dropout), norm
         drop = [Dropout(dropout)] if dropout else []
         look = MultiHeadAttention(width, heads, causal=causal, rotary=rotary)
         think = [Dense(width, self.hidden), GELU(), Dense(self.hidden, width)]

@@ -157,12 +157,30 @@ def test_a_residual_passes_on_what_is_remembered(rng):
         (lambda: used(nn.Residual(nn.Dense(4, 3))), ValueError, r"shape \(2, 3\).* x, \(2, 4\)"),
         (lambda: used(nn.Residual(nn.Dense(4, 1))), ValueError, r"give shape \(2, 1\), expected"),
         (lambda: nn.Residual(nn.relu), TypeError, "nn.ReLU"),
-        (lambda: nn.TransformerBlock(4, 3), ValueError, "width is 4 and heads is 3, expected"),
+        (
+            lambda: nn.TransformerBlock(4, 3), ValueError,
+            "TransformerBlock: width is 4 and heads is 3, expected a multiple",
+        ),
+        (
+            lambda: nn.TransformerBlock(6, 2, rotary=True), ValueError,
+            "TransformerBlock: width is 6 and heads is 2, expected an even number of components",
+        ),
+        (
+            lambda: nn.TransformerBlock(4, 2, causal="no"), TypeError,
+            "TransformerBlock: causal is 'no', expected True or False",
+        ),
+        (
+            lambda: nn.TransformerBlock(4, 2, rotary=1), TypeError,
+            "TransformerBlock: rotary is 1, expected True or False",
+        ),
         (lambda: nn.TransformerBlock(4, 2, norm="both"), ValueError, "norm is 'both', expected"),
         (lambda: nn.TransformerBlock(4, 2, 0), ValueError, "TransformerBlock: hidden is 0"),
         (lambda: nn.TransformerBlock(4, 0), ValueError, "TransformerBlock: heads is 0"),
         (lambda: nn.TransformerBlock(-4, 2), ValueError, "TransformerBlock: width is -4"),
-        (lambda: nn.TransformerBlock(4, 2, dropout=2), ValueError, "p is 2, expected a prob"),
+        (
+            lambda: nn.TransformerBlock(4, 2, dropout=1), ValueError,
+            r"TransformerBlock: dropout is 1, expected a probability in \[0, 1\)",
+        ),
         (
             lambda: nn.TransformerBlock(4, 2, dropout="x"),
             TypeError,

@@ -249,6 +249,26 @@ def test_a_rank_without_rows_refuses_nothing_that_others_have(shape):
         nn.standardize(x, over_batch)
 
 
+def test_of_a_matrix_the_first_axis_is_over_the_batch(rng):
+    x = rng.normal(size=(4, 3))
+
+    def on_rank(communicator):
+        ranks = Ranks(communicator)
+        with ranks.sharing(4):
+            return mean_over(x[ranks.shard(4)], 0)
+
+    for mean in on_threads(2, on_rank):
+        close(mean, x.mean(0, keepdims=True), 1e-14, "")
+
+
+def test_one_rank_alone_shares_nothing():
+    """Else a layer would refuse what may be examples or steps, where it need not know."""
+    with Ranks().sharing(3):
+        assert whole_batch((3, 3, 2)) == ((3, 3, 2), ...)
+    a = np.ones(3)
+    assert Ranks().sum(a) is a
+
+
 def test_only_what_is_over_the_batch_is_shared(rng):
     """Layer normalization, and whatever lies outside, see this rank's rows."""
     x = rng.normal(size=(4, 3, 2))
@@ -331,7 +351,7 @@ def test_where_no_axis_counts_the_examples_all_ranks_refuse():
 
 @given(n=counts, p=sizes)
 def test_rows_of_all_ranks_come_back_in_order(n, p):
-    rows = np.random.default_rng(0).normal(size=(n, 2))
+    rows = np.random.default_rng(0).normal(size=(n, 2)).astype("float32")
 
     def on_rank(communicator):
         ranks = Ranks(communicator)
@@ -339,6 +359,36 @@ def test_rows_of_all_ranks_come_back_in_order(n, p):
 
     for found in on_threads(p, on_rank):
         np.testing.assert_array_equal(found, rows)
+        assert found.dtype == rows.dtype
+
+
+@pytest.mark.parametrize("library", ["numpy", "strict", "strict-device1", "torch"])
+def test_a_sum_is_where_its_arrays_are(library, rng):
+    """Of a matrix's columns, too, which do not lie side by side; what is summed stays."""
+    space, parts = make_space(library), rng.normal(size=(2, 3, 4))
+
+    def on_rank(communicator):
+        a = space.array(parts[communicator.rank]).T
+        return Ranks(communicator).sum(a), a
+
+    for rank, (total, a) in enumerate(on_threads(2, on_rank)):
+        assert type(total) is type(a)
+        assert total.device == a.device
+        np.testing.assert_array_equal(nn.to_numpy(total), parts.sum(0).T)
+        np.testing.assert_array_equal(nn.to_numpy(a), parts[rank].T)
+
+
+def test_sums_on_devices_are_left_to_their_group(monkeypatch):
+    """The group itself is the double's, see `test_ranks_device`."""
+
+    class Group:
+        def all_reduce(self, a, total):
+            assert not np.shares_memory(a, total)
+            total[...] = 3 * a
+
+    monkeypatch.setattr(module, "is_cupy", lambda a: True)
+    monkeypatch.setattr(module, "group_of_devices", lambda *who: {(2, 0): Group()}[who])
+    np.testing.assert_array_equal(Ranks(AmongOthers()).sum(np.arange(4.0)), 3 * np.arange(4.0))
 
 
 def test_an_output_that_does_not_count_examples_is_refused():
@@ -462,22 +512,49 @@ def test_what_does_not_fit_the_model_fails_on_all():
         assert "this came up with some examples of data" in error.__notes__[0]
 
 
-def test_an_error_that_cannot_travel_is_told_all_the_same():
-    class Strange(Exception):
-        def __init__(self, a, b):
-            super().__init__(f"{a} and {b}")
-
+def test_each_raises_its_own_error_and_the_others_the_first_one():
     def fail(communicator):
         def work():
-            if communicator.rank == 1:
-                raise Strange(1, 2)
+            if communicator.rank:
+                raise (KeyError, ValueError)[communicator.rank - 1]("broken")
 
         return Ranks(communicator).on_all(work)
 
-    first, second = on_threads(2, fail)
-    assert isinstance(second, Strange)
-    assert isinstance(first, RuntimeError)
-    assert str(first) == "Strange: 1 and 2"
+    ended = on_threads(3, fail)
+    assert list(map(type, ended)) == [KeyError, KeyError, ValueError]
+    assert [e.__notes__[-1] for e in ended] == [f"this came up on rank {r}" for r in (1, 1, 2)]
+
+
+class TakesTwo(Exception):
+    """It can be sent, but not made again from what was sent."""
+
+    def __init__(self, a, b):
+        super().__init__(f"{a} and {b}")
+
+
+class HasFunction(Exception):
+    """It cannot be sent."""
+
+    def __init__(self, a, b):
+        super().__init__(f"{a} and {b}")
+        self.function = lambda: a
+
+
+@pytest.mark.parametrize("error", [TakesTwo, HasFunction])
+@pytest.mark.parametrize(("call", "rank"), [("on_all", 1), ("on_first", 0)])
+def test_an_error_that_cannot_travel_is_told_all_the_same(call, rank, error):
+    def fail(communicator):
+        def work():
+            if communicator.rank == rank:
+                raise error(1, 2)
+
+        return getattr(Ranks(communicator), call)(work)
+
+    ended = on_threads(2, fail)
+    assert isinstance(ended[rank], error)
+    other = ended[1 - rank]
+    assert isinstance(other, RuntimeError)
+    assert str(other) == f"{error.__name__}: 1 and 2"
 
 
 @pytest.mark.parametrize("given", [4, "world", [0, 1]])

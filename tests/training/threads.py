@@ -6,6 +6,8 @@ It has what `nnlearn.arrays.ranks` asks of a communicator of mpi4py, with the sa
 import copy
 import threading
 
+import numpy as np
+
 LIMIT = 20  # seconds that a rank waits for the others
 
 
@@ -26,6 +28,11 @@ class Threads:
         return self.allgather(value)[root]
 
     def Allreduce(self, sendbuf, recvbuf):
+        for buffer in (sendbuf, recvbuf):
+            if not buffer.flags.c_contiguous:
+                raise ValueError("message: buffer is not C-contiguous")  # as mpi4py's
+        if np.shares_memory(sendbuf, recvbuf):
+            raise ValueError("MPI_ERR_BUFFER: buffers must not be aliased")
         recvbuf[...] = sum(self.allgather(sendbuf))
 
 
