@@ -1057,13 +1057,14 @@ def test_every_broken_line_is_caught(monkeypatch, module, where):
     broken_lines, survivors = set(), []
     for mutant in mutants(tree, where):
         broken_lines.add(mutant.line)
+        if (text[mutant.line - 1].strip(), mutant.what) in EQUIVALENT:
+            continue
         try:
             with np.errstate(all="ignore"):
                 judge(load(module, mutant.tree))
         except (Exception, pytest.fail.Exception):
             continue
-        if (text[mutant.line - 1].strip(), mutant.what) not in EQUIVALENT:
-            survivors.append(f"{module}:{mutant.line}: {mutant.what}")
+        survivors.append(f"{module}:{mutant.line}: {mutant.what}")
     assert not survivors, "not caught:\n" + "\n".join(survivors)
     computing = {n for name, f in backwards(tree) if name == where for n in lines(f)}
     assert broken_lines == computing, f"lines never broken: {sorted(computing - broken_lines)}"
