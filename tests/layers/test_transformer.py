@@ -215,7 +215,7 @@ def grouped(monkeypatch, numbers):
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
-@pytest.mark.parametrize("size", [1, 2, 3, 7])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 7])
 def test_groups_of_sequences_give_what_all_together_give(norm, size, monkeypatch, rng):
     block = nn.TransformerBlock(4, 2, 6, causal=True, norm=norm)
     params = placed(NUMPY, block)
@@ -246,6 +246,7 @@ SCRIPT = """
 import hashlib, threading
 import numpy as np
 import nnlearn as nn
+from threadpoolctl import threadpool_info
 seen = set()
 model = nn.Sequential(*(nn.TransformerBlock(32, 4, causal=True) for _ in range(2)))
 first = model.layers["0"].layers["0"].layers["1"]
@@ -258,7 +259,8 @@ for _ in range(2):
     y, backward = nn.vjp(model, params, x)
     for a in (y, *(g if isinstance(g, np.ndarray) else g.vector for g in backward(dy))):
         digest.update(a.tobytes())
-print(digest.hexdigest(), len(seen))
+known = any(library["user_api"] == "blas" for library in threadpool_info())
+print(digest.hexdigest(), len(seen), known)
 """
 
 
@@ -277,9 +279,10 @@ def test_the_bits_do_not_depend_on_the_number_of_threads():
             text=True,
             check=True,
         )
-        digest, seen = done.stdout.split()
+        digest, seen, known = done.stdout.split()
         found[threads] = digest
-        assert (int(seen) > 1) == (threads > 1)  # the groups were shared out
+        if known == "True":  # else, as with Debian's BLIS, nobody can say how many are granted
+            assert (int(seen) > 1) == (threads > 1)  # the groups were shared out
     assert len(set(found.values())) == 1, found
 
 

@@ -22,7 +22,7 @@ from nnlearn.training import runs
 from nnlearn.training.runs import Run
 
 #: of the largest number of each array: what 32 steps leave of rounding
-TOLERANCES = {"float64": 1e-12, "float32": 1e-5}
+TOLERANCES = {"float64": 1e-12, "float32": 5e-5}
 sizes, counts = st.integers(2, 5), st.integers(1, 12)
 
 
@@ -55,7 +55,8 @@ def test_every_rank_has_the_same_bits(by_rank):
 def test_it_is_the_training_of_one_process(case, dtype, by_rank, alone):
     """With dropout, batch normalization, clipping, patience; shards unequal, and some empty.
 
-    Measured on two and four ranks: in float64 2e-13 at most, in float32 2e-6.
+    Measured on two and four ranks: in float64 2e-13 at most, in float32 2e-6; with BLIS, whose
+    products round otherwise for each number of rows, 1.5e-5.
     """
     names = [name for name in alone if name.startswith(f"{case} {dtype}")]
     assert len(names) >= 4

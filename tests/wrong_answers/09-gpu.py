@@ -534,7 +534,7 @@ def sum_in_pairs(x):
 
 # %% 9.7 zero times NaN | 0 times NaN
 def shard_gradient(counts, gradients):
-    return counts @ gradients / np.sum(counts)
+    return np.sum(counts[:, None] * gradients, axis=0) / np.sum(counts)
 
 
 # %% 9.7 the shares are forgotten | plain mean over the ranks
