@@ -98,3 +98,28 @@ def test_what_came_of_each_is_a_table(results):
     rows = machines.table().splitlines()
     assert rows[2] == "| haswell | AVX2 | 5 of 6 | 12,345 of 12,346 | 2026-01-02 |"
     assert rows[3] == "| zen | threads | it does not run: zen |  | 2026-01-03 |"
+
+
+def test_what_failed_is_asked_again_after_mending(results, monkeypatch):
+    """By its name, brackets and all; what fails still stays."""
+    wrong = ["tests.a.test_b::test_c[x: y]: assert 1 == 2", "tests.test_d::test_e: E: no"]
+    run = {"passed": 5, "skipped": 1, "failed": wrong, "seconds": 60}
+    before = {"why": "threads", "date": "2026-01-02", "numpy": "2", "tests": run}
+    results.write_text(json.dumps({"zen": before, "haswell": {"tests": BEFORE | {"failed": []}}}))
+    asked = []
+
+    def play(name, machine, parts, tests=()):
+        asked.append((name, parts, tests))
+        return {"tests": {"passed": 1, "skipped": 0, "failed": wrong[1:], "seconds": 3}}
+
+    monkeypatch.setattr(machines, "play", play)
+    assert machines.main(["haswell", "zen", "--again"]) == 1
+    names = ["tests/a/test_b.py::test_c[x: y]", "tests/test_d.py::test_e"]
+    assert asked == [("zen", ["tests"], names)]
+    told = json.loads(results.read_text())
+    mended = {"passed": 6, "skipped": 1, "failed": wrong[1:], "seconds": 63, "mended": 1}
+    assert told["zen"] == before | {"tests": mended}
+    assert told["haswell"] == {"tests": BEFORE | {"failed": []}}
+    assert "6 of 7 (1 after mending)" in machines.table()
+    with pytest.raises(RuntimeError, match="zen: 1 tests failed, and 2 could be run again"):
+        machines.main(["zen", "--again"])

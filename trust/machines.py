@@ -4,6 +4,7 @@
     python -m trust.machines haswell bare        some of them
     python -m trust.machines --list              the table, and what is missing here
     python -m trust.machines haswell --only chapters
+    python -m trust.machines haswell --again     the tests that failed there, after mending
 
 Each run takes a clone of what is committed, in a folder whose name has spaces and letters beyond
 ASCII, and adds its result to `machines.json`; the results of other machines stay. An environment
@@ -148,6 +149,7 @@ def main(arguments=None):
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MACHINES))
     parser.add_argument("--only", choices=PARTS, help="the chapters or the tests alone")
+    parser.add_argument("--again", action="store_true", help="only the tests that failed before")
     parser.add_argument("--list", action="store_true", help="run nothing")
     args = parser.parse_args(arguments)
     if unknown := set(args.names) - set(MACHINES):
@@ -160,16 +162,49 @@ def main(arguments=None):
         if args.list:
             continue
         result = {"why": machine.why, "date": datetime.date.today().isoformat()}
-        parts = [] if lack else [args.only] if args.only else PARTS
-        result |= play(name, machine, parts) if parts else {"not run": lack}
-        failed |= any(result[part]["failed"] for part in parts)
         results = stored()
+        if args.again:
+            wrong = results.get(name, {}).get("tests", {}).get("failed", [])
+            parts = ["tests"] if wrong and not lack else []
+            result = played_again(name, machine, results[name], wrong) if parts else results[name]
+        else:
+            parts = [] if lack else [args.only] if args.only else PARTS
+            result |= play(name, machine, parts) if parts else {"not run": lack}
+        failed |= any(result[part]["failed"] for part in parts)
+        results = stored()  # another run may have written there in the meantime
         before = {part: results[name][part] for part in PARTS if part in results.get(name, {})}
         results[name] = before | result
         write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     if not args.list:
         print(json.dumps(counts()))
     return int(failed)
+
+
+def played_again(name, machine, before, wrong):
+    """Run the tests that failed on a machine, and put what passes now among what has passed.
+
+    Raises
+    ------
+    RuntimeError
+        If as many as failed cannot be run.
+    """
+    tests = [
+        re.sub(r"^([\w.]+)::(\w+(?:\[.*?\])?): .*$", _as_asked_for, text, flags=re.S)
+        for text in wrong
+    ]
+    found = play(name, machine, ["tests"], tests)["tests"]
+    ran = found["passed"] + len(found["failed"])
+    if ran != len(wrong):
+        raise RuntimeError(f"{name}: {len(wrong)} tests failed, and {ran} could be run again")
+    run = before["tests"]
+    sums = {key: run[key] + found[key] for key in ("passed", "seconds")}
+    mended = run.get("mended", 0) + found["passed"]
+    return before | {"tests": run | sums | {"failed": found["failed"], "mended": mended}}
+
+
+def _as_asked_for(told):
+    """Turn a test's name in a report into the one by which pytest is asked for it."""
+    return f"{told[1].replace('.', '/')}.py::{told[2]}"
 
 
 def stored():
@@ -191,7 +226,8 @@ def table():
 
 def _of_all(run):
     """Say how many passed of those that ran; which did not is in the file."""
-    return f"{run['passed']:,} of {run['passed'] + len(run['failed']):,}"
+    mended = f" ({run['mended']} after mending)" if run.get("mended") else ""
+    return f"{run['passed']:,} of {run['passed'] + len(run['failed']):,}{mended}"
 
 
 def counts():

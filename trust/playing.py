@@ -99,8 +99,11 @@ def command_of(part, machine, clone):
     return ["--no-loadscope-reorder", limit, *ignored]
 
 
-def play(name, machine, parts):
-    """Run the chapters, the tests, or both on a machine; return what came of it."""
+def play(name, machine, parts, tests=()):
+    """Run the chapters, the tests, or both on a machine; return what came of it.
+
+    Of the tests only some, where these are told by their names in pytest.
+    """
     with tempfile.TemporaryDirectory(prefix="a folder with späces ") as folder:
         clone = Path(folder) / "a clone"
         subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
@@ -118,7 +121,7 @@ def play(name, machine, parts):
             report, start = Path(folder) / f"{part}.xml", time.monotonic()
             command = [*machine.before, python, "-m", "pytest", "-n", str(workers), "-q"]
             command += ["--dist", "loadscope", "-p", "no:cacheprovider", f"--junitxml={report}"]
-            subprocess.run([*command, *command_of(part, machine, clone)], **run)
+            subprocess.run([*command, *command_of(part, machine, clone), *tests], **run)
             found[part] = counted(report) | {"seconds": round(time.monotonic() - start)}
     return found
 
