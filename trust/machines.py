@@ -159,35 +159,35 @@ def main(arguments=None):
         machine = MACHINES[name]
         lack = missing(machine)
         print(f"{name:12} {machine.why}{f' (not run: {lack})' if lack else ''}", flush=True)
-        if args.list:
+        wrong = stored().get(name, {}).get("tests", {}).get("failed", [])
+        if args.list or (args.again and (lack or not wrong)):
             continue
         result = {"why": machine.why, "date": datetime.date.today().isoformat()}
-        results = stored()
+        parts = [] if lack else [args.only] if args.only else PARTS
         if args.again:
-            wrong = results.get(name, {}).get("tests", {}).get("failed", [])
-            parts = ["tests"] if wrong and not lack else []
-            result = played_again(name, machine, results[name], wrong) if parts else results[name]
+            parts, result = ["tests"], {"tests": played_again(name, machine, wrong)}
         else:
-            parts = [] if lack else [args.only] if args.only else PARTS
             result |= play(name, machine, parts) if parts else {"not run": lack}
         failed |= any(result[part]["failed"] for part in parts)
-        results = stored()  # another run may have written there in the meantime
-        before = {part: results[name][part] for part in PARTS if part in results.get(name, {})}
-        results[name] = before | result
+        results = stored()
+        before = results.get(name, {})
+        kept = before if args.again else PARTS
+        results[name] = {part: before[part] for part in kept if part in before} | result
         write_atomically(RESULTS, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     if not args.list:
         print(json.dumps(counts()))
     return int(failed)
 
 
-def played_again(name, machine, before, wrong):
-    """Run the tests that failed on a machine, and put what passes now among what has passed.
+def played_again(name, machine, wrong):
+    """Run the tests that failed on a machine; count what passes now among what has passed.
 
     Raises
     ------
     RuntimeError
         If as many as failed cannot be run.
     """
+    run = stored()[name]["tests"]
     tests = [
         re.sub(r"^([\w.]+)::(\w+(?:\[.*?\])?): .*$", _as_asked_for, text, flags=re.S)
         for text in wrong
@@ -196,10 +196,9 @@ def played_again(name, machine, before, wrong):
     ran = found["passed"] + len(found["failed"])
     if ran != len(wrong):
         raise RuntimeError(f"{name}: {len(wrong)} tests failed, and {ran} could be run again")
-    run = before["tests"]
     sums = {key: run[key] + found[key] for key in ("passed", "seconds")}
     mended = run.get("mended", 0) + found["passed"]
-    return before | {"tests": run | sums | {"failed": found["failed"], "mended": mended}}
+    return run | sums | {"failed": found["failed"], "mended": mended}
 
 
 def _as_asked_for(told):
