@@ -38,7 +38,7 @@ def test_it_is_the_training_of_one_process(ranks, by_ranks):
     results, _ = by_ranks[ranks]
     for name, value in alone.items():
         off = np.abs(results[0][name] - value).max()
-        assert off <= (1e-12 if "float64" in name else 5e-5) * np.abs(value).max(), name
+        assert off <= ranked.tolerance(name) * np.abs(value).max(), name
         for other in results[1:]:
             np.testing.assert_array_equal(other[name], results[0][name], name)
 
